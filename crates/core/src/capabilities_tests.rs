@@ -1,0 +1,97 @@
+use super::*;
+use crate::{Tags, Tier};
+
+fn names(capabilities: &Capabilities, attributes: Attributes) -> Vec<&'static str> {
+    let mut info = ObjectInfo::new(Key::new("k").unwrap(), 1);
+    info.attributes = Some(attributes);
+    capabilities.losses(&info).iter().map(|loss| loss.name.as_str()).collect()
+}
+
+fn metadata(pairs: &[(&str, &str)]) -> Attributes {
+    let metadata = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    Attributes { metadata, ..Attributes::default() }
+}
+
+#[test]
+fn metadata_names() {
+    let rules = |names| Capabilities {
+        metadata: MetadataRules { names, ..Default::default() },
+        ..Default::default()
+    };
+    for (kind, name, losses) in [
+        (MetadataNames::Kept, "any thing", vec![]),
+        (MetadataNames::LowerCase, "owner", vec![]),
+        (MetadataNames::LowerCase, "Owner", vec!["metadata-name-case"]),
+        (MetadataNames::LowerCase, "own er", vec!["metadata-name-changed"]),
+        (MetadataNames::LowerCaseHyphen, "owner_id", vec!["metadata-name-changed"]),
+        (MetadataNames::LowerCaseIdentifier, "owner-id", vec!["metadata-name-changed"]),
+        (MetadataNames::LowerCaseIdentifier, "Owner_1", vec!["metadata-name-case"]),
+    ] {
+        assert_eq!(names(&rules(kind), metadata(&[(name, "v")])), losses, "{kind:?} {name}");
+    }
+    let hyphen = rules(MetadataNames::LowerCaseHyphen);
+    assert_eq!(
+        names(&hyphen, metadata(&[("a-b", "1"), ("a_b", "2")])).len(),
+        2,
+        "the collision is named too"
+    );
+}
+
+#[test]
+fn metadata_values_and_size() {
+    let rules = MetadataRules { header_values: true, max_bytes: Some(8), ..Default::default() };
+    let capabilities = Capabilities { metadata: rules, ..Default::default() };
+    assert_eq!(names(&capabilities, metadata(&[("n", "é ok")])), Vec::<&str>::new());
+    assert_eq!(names(&capabilities, metadata(&[("n", "a\nb")])), ["metadata-value-changed"]);
+    assert_eq!(names(&capabilities, metadata(&[("n", " a")])), ["metadata-value-changed"]);
+    assert_eq!(names(&capabilities, metadata(&[("n", "12345678")])), ["metadata-too-large"]);
+}
+
+#[test]
+fn tags_headers_tiers() {
+    let none = Capabilities::default();
+    let tags: Tags = [("k".to_owned(), "v".to_owned())].into();
+    assert_eq!(names(&none, Attributes { tags: Some(tags.clone()), ..Default::default() }), ["tag-dropped"]);
+    let ten = TagRules {
+        max: 10,
+        key_max: 128,
+        value_max: 256,
+        punctuation: Some("+-=._:/".into()),
+        ascii_only: false,
+    };
+    let holds = Capabilities { tags: ten, headers: Capabilities::all_headers(), ..Default::default() };
+    assert_eq!(names(&holds, Attributes { tags: Some(tags), ..Default::default() }), Vec::<&str>::new());
+    let odd: Tags = [("k!".to_owned(), "v".to_owned())].into();
+    assert_eq!(names(&holds, Attributes { tags: Some(odd), ..Default::default() }), ["tag-dropped"]);
+    let mut typed = Attributes::default();
+    typed.headers.content_type = Some("text/plain".into());
+    assert_eq!(names(&none, typed.clone()), ["header-dropped"]);
+    assert_eq!(names(&holds, typed), Vec::<&str>::new());
+    let mut info = ObjectInfo::new(Key::new("k").unwrap(), 1);
+    info.tier = Some(Tier { name: "Hot".into(), class: TierClass::Default });
+    assert_eq!(none.losses(&info)[0].name, LossName::TierMapped);
+}
+
+#[test]
+fn keys() {
+    let azure = KeyRules {
+        max_utf16: Some(3),
+        max_segments: Some(2),
+        refuses_control: true,
+        refuses_dot_segments: true,
+        ..Default::default()
+    };
+    let capabilities = Capabilities { keys: azure, ..Default::default() };
+    for (key, ok) in [
+        ("abc", true),
+        ("abcd", false),
+        ("😀a", true),
+        ("😀ab", false),
+        ("a/b", true),
+        ("//a", false),
+        ("a\u{1}", false),
+        ("../", false),
+    ] {
+        assert_eq!(capabilities.accepts(&Key::new(key).unwrap()).is_ok(), ok, "{key:?}");
+    }
+}

@@ -1,0 +1,53 @@
+//! Vocabulary and contracts of Cabotage.
+//!
+//! Everything else in the workspace depends on this crate and this crate depends on nothing of it: no I/O, no
+//! runtime, no vendor crate. An adapter author implements [`Storage`] (and, for a destination that should be
+//! trusted, [`Probe`]); a caller uses [`StorageExt`].
+//!
+//! The place of `Compute` (jobs that run beside the data) is kept for a later module `compute`.
+
+mod attributes;
+mod body;
+mod capabilities;
+mod digest;
+mod display;
+mod disposition;
+mod error;
+mod etag;
+mod ext;
+mod key;
+mod list;
+mod loss;
+mod object;
+mod options;
+mod probe;
+mod secret;
+mod storage;
+mod upload;
+
+pub use attributes::{Attributes, ContentHeaders, Metadata, Tags};
+pub use body::{ByteStream, ObjectBody, Payload, PayloadSource};
+pub use capabilities::{
+    Capabilities, KeyRules, Limits, ListOrder, MetadataNames, MetadataRules, Preconditions, Support,
+    TagRules, TierRules,
+};
+pub use digest::{Algorithm, Digest, DigestScope, Md5, Sha256, Sha256Hasher};
+pub use display::{display_key, display_text};
+pub use disposition::{Disposition, Scope, disposition};
+pub use error::{Error, ErrorKind, Operation, Result};
+pub use etag::ETag;
+pub use ext::StorageExt;
+pub use key::{Key, RawKey};
+pub use list::{ListItem, ListScope, ListStream};
+pub use loss::{Loss, LossName};
+pub use object::{ObjectForm, ObjectInfo, Tier, TierClass};
+pub use options::{
+    DeleteOptions, Detail, PresignMethod, Presigned, ReadOptions, ReadRange, WriteMode, WriteOptions,
+};
+pub use probe::{Access, Probe, Versioning};
+pub use secret::Secret;
+pub use storage::{Storage, StoreId};
+pub use upload::{PartInfo, PartSlot, Upload, UploadId, UploadInfo, Written};
+
+/// A moment in time, always UTC.
+pub use jiff::Timestamp;

@@ -1,0 +1,56 @@
+//! What `Storage` can't ask: requests that must fail, and facts about the server.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::{Key, Result, Support};
+
+/// A right that a run needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Listing.
+    List,
+    /// Reading objects.
+    Read,
+    /// Reading tags.
+    ReadTags,
+    /// Writing objects.
+    Write,
+    /// Writing tags.
+    WriteTags,
+    /// Deleting objects.
+    Delete,
+}
+
+/// Whether the bucket keeps old versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versioning {
+    /// It does.
+    On,
+    /// It does not.
+    Off,
+    /// The server doesn't tell, or the right to ask is missing.
+    Unknown,
+}
+
+/// Asks a server what it enforces. Beside [`Storage`](crate::Storage), over the same connection.
+///
+/// A header that was accepted proves nothing (Scality CloudServer took trailing checksums for a year before it
+/// verified them), so a guarantee is tested with a request that must fail.
+#[async_trait]
+pub trait Probe: fmt::Debug + Send + Sync {
+    /// Writes a small object under `key` with a wrong digest, by the same path that [`write`](crate::Storage::write)
+    /// takes. `Enforced`: refused for its digest. `Ignored`: it was stored; it has been deleted again if the right is
+    /// there. Other failures (no right, no bucket) are errors.
+    async fn wrong_digest(&self, key: &Key) -> Result<Support>;
+
+    /// Whether the bucket keeps old versions.
+    async fn versioning(&self) -> Result<Versioning>;
+
+    /// Seconds by which the server's clock is ahead of ours, from a reply's Date header; `None` without a server.
+    async fn clock_skew(&self) -> Result<Option<i64>>;
+
+    /// The provider's own name of a right: `s3:GetObject`.
+    fn right(&self, access: Access) -> &'static str;
+}
