@@ -1,0 +1,259 @@
+//! Sending.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cabotage_core::{Error, ErrorKind, Operation, Result, Timestamp};
+use http::header::{CONTENT_LENGTH, DATE, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{Method, Request, Response, Uri, request};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::body::{OutBody, Watch};
+use crate::connect::{Connector, Proxy, Since};
+use crate::date::header_date;
+use crate::reply::About;
+use crate::retry::{Again, Budget, Failure, wait};
+use crate::{Call, Endpoint, HttpConfig, Reply, Service, fault};
+
+/// How much of a failed reply's body is read.
+const ERROR_BODY: usize = 64 * 1024;
+
+/// How long a connection may lie idle.
+const IDLE_CONNECTION: Duration = Duration::from_secs(50);
+
+/// How long a connection is used, so that a name is resolved again in a run of weeks.
+const CONNECTION_AGE: Duration = Duration::from_secs(600);
+
+const NO_SKEW: i64 = i64::MIN;
+
+/// A client of one endpoint; cheap to clone, clones share connections, retry budget and clock skew.
+#[derive(Clone)]
+pub struct HttpClient(Arc<Inner>);
+
+struct Inner {
+    endpoint: Endpoint,
+    config: HttpConfig,
+    client: Client<Connector, OutBody>,
+    user_agent: HeaderValue,
+    /// The login of a proxy that sees the requests themselves.
+    proxy_auth: Option<HeaderValue>,
+    budget: Budget,
+    skew: AtomicI64,
+}
+
+impl HttpClient {
+    /// A client of that endpoint. Connects to nothing yet; reads the system's certificates and the CA file.
+    ///
+    /// # Errors
+    /// `InvalidConfig` for plaintext off this machine that isn't allowed, and for a proxy, CA file or user agent
+    /// that can't be used.
+    pub fn new(endpoint: Endpoint, config: &HttpConfig) -> Result<Self> {
+        let secure = endpoint.scheme() == "https";
+        if !secure && !endpoint.is_loopback() && !config.allow_plaintext {
+            let message = format!("{endpoint} would send credentials and data in plaintext");
+            return Err(Error::new(ErrorKind::InvalidConfig, message)
+                .during(Operation::Open)
+                .help("use https://, or allow it with --allow-plaintext or allow_plaintext = true"));
+        }
+        let user_agent = HeaderValue::from_str(&config.user_agent).map_err(|error| {
+            Error::new(ErrorKind::InvalidConfig, "the user agent can't be sent over HTTP").caused_by(error)
+        })?;
+        let proxy = config.proxy.as_deref().map(Proxy::parse).transpose()?;
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .build(Connector::new(config)?);
+        Ok(Self(Arc::new(Inner {
+            endpoint,
+            config: config.clone(),
+            client,
+            user_agent,
+            proxy_auth: proxy.filter(|_| !secure).and_then(|proxy| proxy.auth().cloned()),
+            budget: Budget::new(),
+            skew: AtomicI64::new(NO_SKEW),
+        })))
+    }
+
+    /// Where its requests go.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
+    }
+
+    /// How many seconds the server's clock is ahead of this machine's, from the last `Date` header; `None` before the
+    /// first.
+    #[must_use]
+    pub fn skew(&self) -> Option<i64> {
+        Some(self.0.skew.load(Ordering::Relaxed)).filter(|skew| *skew != NO_SKEW)
+    }
+
+    /// Sends a request until a reply comes that the call expects, or it can't be tried again. Every attempt is signed
+    /// anew and carries the same bytes.
+    ///
+    /// Tried again, as far as [`RetryPolicy`](crate::RetryPolicy) and the client's budget go: what
+    /// [`disposition`](cabotage_core::disposition) calls `Retry`, before the body of the reply; an endpoint that can't
+    /// be reached at most 3 times; expired credentials once, after [`Service::refresh`]; a mismatched digest never.
+    ///
+    /// # Errors
+    /// Those of [`Service::sign`], [`Service::error`] and the body's source; `Unreachable`, `Interrupted`, `Timeout`
+    /// and `Protocol` of the exchange itself. After more than one attempt the fact `attempts` says how many.
+    pub async fn send(&self, service: &dyn Service, call: Call) -> Result<Reply> {
+        let mut refreshed = false;
+        let mut attempt = 1;
+        loop {
+            let failure = match self.attempt(service, &call, attempt).await {
+                Ok(reply) => {
+                    self.0.budget.earn();
+                    return Ok(reply);
+                }
+                Err(failure) => failure,
+            };
+            if failure.again == Again::Refresh && !refreshed {
+                refreshed = true;
+                service.refresh().await;
+            } else {
+                match wait(&self.0.config.retry, &failure, attempt) {
+                    Some(pause) if self.0.budget.take() => tokio::time::sleep(pause).await,
+                    _ => return Err(give_up(failure.error, &call, attempt)),
+                }
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn attempt(&self, service: &dyn Service, call: &Call, number: u32) -> Result<Reply, Failure> {
+        let mut parts = self.parts(call).map_err(Failure::fatal)?;
+        let target = parts.uri.clone();
+        service.sign(&mut parts).await.map_err(Failure::fatal)?;
+        check_target(&target, &parts.uri).map_err(Failure::fatal)?;
+        if let Some(auth) = &self.0.proxy_auth {
+            parts.headers.insert(PROXY_AUTHORIZATION, auth.clone());
+        }
+        let (body, watch) = OutBody::open(&call.body).await.map_err(Failure::fatal)?;
+        let response = self.exchange(Request::from_parts(parts, body), &watch).await?;
+        self.learn_skew(&response);
+        let (head, body) = response.into_parts();
+        let about = About {
+            operation: call.operation,
+            method: call.method.clone(),
+            idle: self.0.config.idle_timeout,
+        };
+        let reply = Reply { status: head.status, headers: head.headers, attempts: number, body, about };
+        if call.expect.accepts(reply.status) {
+            return Ok(reply);
+        }
+        let (status, headers) = (reply.status, reply.headers.clone());
+        let body = reply.start(ERROR_BODY).await;
+        Err(Failure::reply(service.error(status, &headers, &body), &headers))
+    }
+
+    fn parts(&self, call: &Call) -> Result<request::Parts> {
+        let endpoint = &self.0.endpoint;
+        let query = if call.query.is_empty() { "" } else { "?" };
+        let target = format!("{}{}{query}{}", endpoint.base_path(), call.path, call.query);
+        let internal = |what: String| Error::new(ErrorKind::Internal, what).during(call.operation);
+        if !call.path.starts_with('/') {
+            return Err(internal("a request's path must start with a slash".to_owned()));
+        }
+        let uri = Uri::builder()
+            .scheme(endpoint.scheme())
+            .authority(endpoint.authority())
+            .path_and_query(target)
+            .build()
+            .map_err(|error| internal(format!("a request's path or query is no URI: {error}")))?;
+        let mut request = Request::new(());
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = call.headers.clone();
+        let headers = request.headers_mut();
+        headers.entry(USER_AGENT).or_insert_with(|| self.0.user_agent.clone());
+        if call.body.len() > 0 || call.method == Method::PUT || call.method == Method::POST {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(call.body.len()));
+        }
+        Ok(request.into_parts().0)
+    }
+
+    async fn exchange(
+        &self,
+        mut request: Request<OutBody>,
+        watch: &Watch,
+    ) -> Result<Response<Incoming>, Failure> {
+        let config = &self.0.config;
+        let connection = capture_connection(&mut request);
+        let expired = watch.expired(config.connect_timeout, config.idle_timeout, config.request_timeout);
+        let result = tokio::select! {
+            result = self.0.client.request(request) => result,
+            () = expired => return Err(self.too_late(watch)),
+        };
+        let response = result.map_err(|error| match watch.take_error() {
+            Some(error) => Failure::fatal(error),
+            None => {
+                let (error, again) = fault::transport(error, self.0.endpoint.authority());
+                Failure { error, again, wait: None }
+            }
+        })?;
+        let old = |since: &Since| since.0.elapsed() > CONNECTION_AGE;
+        if response.extensions().get::<Since>().is_some_and(old) {
+            if let Some(connected) = connection.connection_metadata().as_ref() {
+                connected.poison();
+            }
+        }
+        Ok(response)
+    }
+
+    fn too_late(&self, watch: &Watch) -> Failure {
+        let (config, host) = (&self.0.config, self.0.endpoint.authority());
+        let message = if watch.is_done() {
+            format!("{host}: no reply within {:?}", config.request_timeout)
+        } else {
+            format!("{host}: no byte of the request could be sent for {:?}", config.idle_timeout)
+        };
+        Failure { error: Error::new(ErrorKind::Timeout, message), again: Again::Yes, wait: None }
+    }
+
+    fn learn_skew(&self, response: &Response<Incoming>) {
+        if let Some(date) = header_date(response.headers(), DATE) {
+            let skew = date.as_second() - Timestamp::now().as_second();
+            self.0.skew.store(skew, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Reply {
+    /// What can be read of a failed reply's body.
+    async fn start(self, limit: usize) -> Bytes {
+        self.bytes(limit).await.unwrap_or_default()
+    }
+}
+
+fn give_up(error: Error, call: &Call, attempts: u32) -> Error {
+    let error = error.during(call.operation);
+    if attempts > 1 { error.with("attempts", attempts.to_string()) } else { error }
+}
+
+/// Signing may add a query, and nothing else to where a request goes.
+fn check_target(before: &Uri, after: &Uri) -> Result<()> {
+    let same = before.scheme() == after.scheme()
+        && before.authority() == after.authority()
+        && before.path() == after.path();
+    if same {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Internal, "signing changed where the request goes; it wasn't sent"))
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient")
+            .field("endpoint", &self.0.endpoint)
+            .field("config", &self.0.config)
+            .field("skew", &self.skew())
+            .finish_non_exhaustive()
+    }
+}

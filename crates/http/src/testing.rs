@@ -1,0 +1,1 @@
+//! A server for tests that answers as it is told.
