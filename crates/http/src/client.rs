@@ -45,6 +45,7 @@ struct Inner {
     proxy_auth: Option<HeaderValue>,
     budget: Budget,
     skew: AtomicI64,
+    longest_use: Duration,
 }
 
 impl HttpClient {
@@ -54,6 +55,10 @@ impl HttpClient {
     /// `InvalidConfig` for plaintext off this machine that isn't allowed, and for a proxy, CA file or user agent
     /// that can't be used.
     pub fn new(endpoint: Endpoint, config: &HttpConfig) -> Result<Self> {
+        Self::with_longest_use(endpoint, config, CONNECTION_AGE)
+    }
+
+    fn with_longest_use(endpoint: Endpoint, config: &HttpConfig, longest_use: Duration) -> Result<Self> {
         let secure = endpoint.scheme() == "https";
         if !secure && !endpoint.is_loopback() && !config.allow_plaintext {
             let message = format!("{endpoint} would send credentials and data in plaintext");
@@ -77,6 +82,7 @@ impl HttpClient {
             proxy_auth: proxy.filter(|_| !secure).and_then(|proxy| proxy.auth().cloned()),
             budget: Budget::new(),
             skew: AtomicI64::new(NO_SKEW),
+            longest_use,
         })))
     }
 
@@ -198,11 +204,11 @@ impl HttpClient {
                 Failure { error, again, wait: None }
             }
         })?;
-        let old = |since: &Since| since.0.elapsed() > CONNECTION_AGE;
-        if response.extensions().get::<Since>().is_some_and(old) {
-            if let Some(connected) = connection.connection_metadata().as_ref() {
-                connected.poison();
-            }
+        let old = |since: &Since| since.0.elapsed() >= self.0.longest_use;
+        if response.extensions().get::<Since>().is_some_and(old)
+            && let Some(connected) = connection.connection_metadata().as_ref()
+        {
+            connected.poison();
         }
         Ok(response)
     }

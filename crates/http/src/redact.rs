@@ -3,14 +3,13 @@
 use cabotage_core::display_text;
 
 /// Query parameters whose values are or prove a secret: SAS (`sig`), AWS presigned URLs, OAuth.
-const SECRET: [&str; 12] = [
+const SECRET: [&str; 11] = [
     "sig",
     "signature",
     "x-amz-signature",
     "x-amz-security-token",
     "x-amz-credential",
     "awsaccesskeyid",
-    "se",
     "token",
     "access_token",
     "client_secret",
