@@ -253,12 +253,8 @@ impl Capabilities {
     /// Unknown attributes lose nothing here: head the object first.
     #[must_use]
     pub fn losses(&self, source: &ObjectInfo) -> Vec<Loss> {
-        let mut losses = Vec::new();
-        if let Some(attributes) = &source.attributes {
-            self.header_losses(attributes, &mut losses);
-            self.metadata_losses(attributes, &mut losses);
-            self.tag_losses(attributes, &mut losses);
-        }
+        let mut losses =
+            source.attributes.as_ref().map_or_else(Vec::new, |attributes| self.attribute_losses(attributes));
         if let Some(tier) = source.tier.as_ref().filter(|tier| !self.tiers.known.contains_key(&tier.name)) {
             losses.push(Loss::new(LossName::TierMapped, format!("{} becomes the default class", tier.name)));
         }
@@ -277,6 +273,16 @@ impl Capabilities {
                 "the time of the last write becomes that of the copy",
             ));
         }
+        losses
+    }
+
+    /// What this store would lose of those attributes alone.
+    #[must_use]
+    pub fn attribute_losses(&self, attributes: &Attributes) -> Vec<Loss> {
+        let mut losses = Vec::new();
+        self.header_losses(attributes, &mut losses);
+        self.metadata_losses(attributes, &mut losses);
+        self.tag_losses(attributes, &mut losses);
         losses
     }
 

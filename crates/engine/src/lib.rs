@@ -1,1 +1,40 @@
-//! Placeholder.
+//! The migration: list, decide, transfer, verify, ledger, report; a file per stage, a type per arrow.
+//!
+//! [`run`] takes a [`Job`] and gives a [`Report`]. Data flows one way: the listings of both sides and the ledger are
+//! merge-joined into candidates, each candidate becomes a decision, each decision that moves bytes becomes a task, and
+//! every object ends as one [`Outcome`] in the tally.
+
+mod attributes;
+mod budget;
+mod context;
+mod decide;
+mod dispatch;
+mod guards;
+mod job;
+mod join;
+mod keys;
+mod ledger;
+mod manifest;
+mod order;
+mod outcome;
+mod plan;
+mod progress;
+mod recover;
+mod report;
+mod report_text;
+mod run;
+mod selection;
+mod tally;
+mod transfer;
+mod verdict;
+mod verify;
+mod work;
+
+pub use job::{Adopt, Job, Options, Overwrite, Side, Stop, Verify};
+pub use ledger::{Intent, JobIdentity, Ledger, Row};
+pub use outcome::{Class, Outcome};
+pub use progress::{Event, Observer, Progress, Snapshot};
+pub use report::{Counts, Ending, FailureGroup, Guards, Levels, LossCount, Report};
+pub use run::run;
+pub use selection::{KeysFile, Selection};
+pub use verdict::Verdict;

@@ -1,0 +1,70 @@
+//! What every task of a run shares.
+
+use std::sync::Arc;
+
+use cabotage_core::{Error, ErrorKind, Key, Result, Support, WriteMode};
+use tokio::sync::Semaphore;
+
+use crate::budget::Budget;
+use crate::decide::Policy;
+use crate::{Guards, Ledger, Options, Progress, Side};
+
+/// What every task of a run shares; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub source: Side,
+    pub destination: Side,
+    pub options: Arc<Options>,
+    pub ledger: Ledger,
+    pub run: i64,
+    pub guards: Guards,
+    pub memory: Budget,
+    pub parts: Arc<Semaphore>,
+    pub progress: Arc<Progress>,
+}
+
+impl Context {
+    /// What the user allows and demands.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { overwrite: self.options.overwrite, adopt: self.options.adopt, verify: self.options.verify }
+    }
+
+    /// The object's key at the source.
+    pub(crate) fn source_key(&self, name: &str) -> Result<Key> {
+        Key::new(format!("{}{name}", self.source.prefix))
+    }
+
+    /// The object's key at the destination, which has to be able to hold it.
+    ///
+    /// # Errors
+    /// `KeyRejected`.
+    pub(crate) fn destination_key(&self, name: &str) -> Result<Key> {
+        let key = format!("{}{name}", self.destination.prefix);
+        let key = Key::new(key).map_err(|error| {
+            error
+                .about("the source's own folder marker")
+                .help("give the destination a prefix, under which it has a name")
+        })?;
+        self.destination.store.capabilities().accepts(&key)?;
+        Ok(key)
+    }
+
+    /// Whether a single write under that mode is safe from a race by the server's own doing.
+    pub(crate) fn is_guarded(&self, mode: &WriteMode) -> bool {
+        match mode {
+            WriteMode::Create => self.guards.create == Support::Enforced,
+            WriteMode::IfMatch(_) => self.guards.if_match == Support::Enforced,
+            WriteMode::Replace => true,
+        }
+    }
+
+    /// The mode to send: what the server rejects as such is checked by a head alone.
+    pub(crate) fn sendable(&self, mode: &WriteMode) -> WriteMode {
+        if self.is_guarded(mode) { mode.clone() } else { WriteMode::Replace }
+    }
+}
+
+/// The failure of an object in whose place something else is.
+pub(crate) fn conflict(text: &str) -> Error {
+    Error::new(ErrorKind::DestinationConflict, text)
+}

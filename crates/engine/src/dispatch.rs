@@ -1,0 +1,302 @@
+//! Turns candidates into decisions and decisions into tasks, as many at once as allowed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cabotage_core::{Error, ErrorKind, ObjectInfo, RawKey, Result};
+use futures::stream::{BoxStream, StreamExt as _};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::{Context, conflict};
+use crate::decide::{ConflictReason, Decision, Facts, decide};
+use crate::join::{Candidate, JoinSide, Joined};
+use crate::run::tell_guards;
+use crate::tally::send;
+use crate::work::{Work, class_of, work};
+use crate::{Class, Guards, Intent, Observer, Outcome, Row, Stop, Verdict, guards};
+
+/// How long what is in flight may take to finish after a stop.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// When to end early: the user's wish, or the tally's judgement.
+#[derive(Clone, Debug)]
+pub(crate) struct Halts {
+    /// Start nothing new.
+    pub drain: CancellationToken,
+    /// End what is in flight.
+    pub abort: CancellationToken,
+}
+
+impl Halts {
+    pub(crate) fn new(stop: &Stop) -> Self {
+        Self { drain: stop.drain.child_token(), abort: stop.abort.child_token() }
+    }
+}
+
+/// What the dispatcher saw beside the outcomes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    pub excluded: u64,
+    pub gone: u64,
+    pub destination_only: u64,
+    pub guards: Option<Guards>,
+    /// Whether the candidates were read to their end.
+    pub complete: bool,
+}
+
+/// Whether to go on with the next candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    On,
+    Enough,
+}
+
+/// Feeds the tasks.
+pub(crate) struct Dispatcher {
+    context: Context,
+    halts: Halts,
+    outcomes: mpsc::Sender<Outcome>,
+    intents: HashMap<String, Intent>,
+    observer: Arc<dyn Observer>,
+    slots: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+    copies: u64,
+    seen: Seen,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(
+        context: Context,
+        halts: Halts,
+        outcomes: mpsc::Sender<Outcome>,
+        intents: HashMap<String, Intent>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        let slots = Arc::new(Semaphore::new(context.options.concurrency));
+        Self {
+            context,
+            halts,
+            outcomes,
+            intents,
+            observer,
+            slots,
+            tasks: JoinSet::new(),
+            copies: 0,
+            seen: Seen::default(),
+        }
+    }
+
+    /// Takes candidates until they end, a stop is asked for, or `--max-objects` is reached.
+    ///
+    /// # Errors
+    /// Those of the listings, of the ledger, and of asking the destination what it enforces.
+    pub(crate) async fn dispatch(
+        &mut self,
+        mut candidates: BoxStream<'static, Result<Joined>>,
+    ) -> Result<()> {
+        let (drain, abort) = (self.halts.drain.clone(), self.halts.abort.clone());
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = drain.cancelled() => return Ok(()),
+                () = abort.cancelled() => return Ok(()),
+                next = candidates.next() => next,
+            };
+            let Some(joined) = next else { break };
+            let flow = match joined? {
+                Joined::Candidate(candidate) => self.take(candidate).await?,
+                Joined::Bad { side: JoinSide::Source, key } => self.refuse_name(&key).await?,
+                Joined::Bad { side: JoinSide::Destination, .. } => {
+                    self.seen.destination_only += 1;
+                    Flow::On
+                }
+            };
+            if flow == Flow::Enough {
+                return Ok(());
+            }
+        }
+        self.seen.complete = !drain.is_cancelled();
+        self.context.progress.listing_done();
+        Ok(())
+    }
+
+    /// Waits for what is in flight, after a stop no longer than the grace.
+    pub(crate) async fn finish(mut self) -> Seen {
+        let (drain, abort) = (self.halts.drain.clone(), self.halts.abort.clone());
+        let mut grace = std::pin::pin!(async {
+            drain.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        });
+        let mut waiting = true;
+        loop {
+            tokio::select! {
+                done = self.tasks.join_next() => if done.is_none() { break },
+                () = &mut grace, if waiting => {
+                    waiting = false;
+                    abort.cancel();
+                }
+            }
+        }
+        self.seen
+    }
+
+    /// A name that no store but this one could hold.
+    async fn refuse_name(&mut self, key: &RawKey) -> Result<Flow> {
+        self.context.progress.listed(0);
+        let text =
+            "the source lists a name that is not UTF-8, or no object (a link, a device): it can't be moved";
+        let error = Error::new(ErrorKind::KeyRejected, text).about(key.display());
+        send(&self.outcomes, Outcome::because(key.display().into(), 0, Class::Failed, error)).await?;
+        Ok(Flow::On)
+    }
+
+    async fn take(&mut self, candidate: Candidate) -> Result<Flow> {
+        let Candidate { name, source, destination, row } = candidate;
+        if source.is_some() && !self.context.options.selection.takes(&name) {
+            self.seen.excluded += 1;
+            return Ok(Flow::On);
+        }
+        let intent = self.intents.remove(&*name);
+        let facts = Facts {
+            source: source.as_ref(),
+            destination: destination.as_ref(),
+            row: row.as_ref(),
+            intent: intent.as_ref(),
+        };
+        let decision = decide(facts, self.context.policy());
+        let Some(source) = source else {
+            self.seen.gone += u64::from(decision == Decision::Gone);
+            self.seen.destination_only += u64::from(decision == Decision::Ignore);
+            return Ok(Flow::On);
+        };
+        let todo = match self.plan(&name, &source, destination, row, intent, decision)? {
+            Plan::Done(outcome) => {
+                self.context.progress.listed(source.size);
+                send(&self.outcomes, *outcome).await?;
+                return Ok(Flow::On);
+            }
+            Plan::Todo(todo) => todo,
+        };
+        self.start(name, source, todo).await
+    }
+
+    /// What a decision means: an outcome at once, or work.
+    fn plan(
+        &self,
+        name: &Arc<str>,
+        source: &ObjectInfo,
+        destination: Option<ObjectInfo>,
+        row: Option<Row>,
+        intent: Option<Intent>,
+        decision: Decision,
+    ) -> Result<Plan> {
+        let done = |outcome| Ok(Plan::Done(Box::new(outcome)));
+        let missing = || Error::new(ErrorKind::Internal, "a decision without its facts");
+        match decision {
+            Decision::Skip(verdict) => done(known(name, &row.ok_or_else(missing)?, verdict, Class::Skipped)),
+            Decision::Keep(verdict) => {
+                done(known(name, &row.ok_or_else(missing)?, verdict, class_of(&self.context, verdict)))
+            }
+            Decision::Conflict(reason) => done(self.conflict(name, source, reason)),
+            Decision::Defer => done(Outcome {
+                source_etag: source.etag.clone(),
+                ..Outcome::new(Arc::clone(name), source.size, Class::Deferred)
+            }),
+            Decision::Copy(mode) => Ok(Plan::Todo(Work::Copy(mode))),
+            Decision::ReadBack => Ok(Plan::Todo(Work::ReadBack(Box::new(row.ok_or_else(missing)?)))),
+            Decision::Recognise => {
+                let (there, intent) = destination.zip(intent).ok_or_else(missing)?;
+                Ok(Plan::Todo(Work::Recognise { there: Box::new(there), intent: Box::new(intent) }))
+            }
+            Decision::Adopt(how) => {
+                Ok(Plan::Todo(Work::Adopt { there: Box::new(destination.ok_or_else(missing)?), how }))
+            }
+            Decision::Gone | Decision::Ignore => Err(missing()),
+        }
+    }
+
+    fn conflict(&self, name: &Arc<str>, source: &ObjectInfo, reason: ConflictReason) -> Outcome {
+        let error = match reason {
+            ConflictReason::Foreign => conflict(
+                "the destination holds an object that this job did not write; it was left alone",
+            )
+            .help("--adopt content takes it as moved if both ends are equal, --overwrite always replaces it"),
+            ConflictReason::Changed => {
+                conflict("the destination's object was changed since this job wrote it; it was left alone")
+                    .help("--overwrite always replaces it")
+            }
+            ConflictReason::Never => {
+                conflict("the source changed since it was copied, and --overwrite never was given")
+            }
+        };
+        let error = match self.context.destination_key(name) {
+            Ok(key) => error.on(&key),
+            Err(_) => error,
+        };
+        Outcome {
+            source_etag: source.etag.clone(),
+            ..Outcome::because(Arc::clone(name), source.size, Class::Conflict, error)
+        }
+    }
+
+    /// Starts a task as soon as there is room for one.
+    async fn start(&mut self, name: Arc<str>, source: ObjectInfo, todo: Work) -> Result<Flow> {
+        if self.context.options.max_objects.is_some_and(|max| self.copies >= max) {
+            return Ok(Flow::Enough);
+        }
+        let slot = tokio::select! {
+            slot = Arc::clone(&self.slots).acquire_owned() => slot,
+            () = self.halts.drain.cancelled() => return Ok(Flow::Enough),
+        };
+        let slot = slot.map_err(|_| Error::new(ErrorKind::Internal, "the slots were closed"))?;
+        self.ask_guards().await?;
+        self.copies += 1;
+        self.context.progress.listed(source.size);
+        let (context, outcomes, abort) =
+            (self.context.clone(), self.outcomes.clone(), self.halts.abort.clone());
+        self.tasks.spawn(async move {
+            let unfinished = Outcome::new(Arc::clone(&name), source.size, Class::Unfinished);
+            let outcome = tokio::select! {
+                outcome = work(&context, name, source, todo) => outcome,
+                () = abort.cancelled() => unfinished,
+            };
+            drop(slot);
+            // Without a tally the run is over anyway.
+            let _ = send(&outcomes, outcome).await;
+        });
+        while self.tasks.try_join_next().is_some() {}
+        Ok(Flow::On)
+    }
+
+    /// Before the first write: what does the destination enforce?
+    async fn ask_guards(&mut self) -> Result<()> {
+        if self.seen.guards.is_none() && !self.context.options.dry_run {
+            let Context { source, destination, ledger, .. } = &self.context;
+            let guards = guards::ask(source, destination, ledger, self.observer.as_ref()).await?;
+            tell_guards(guards, self.observer.as_ref());
+            self.context.guards = guards;
+            self.seen.guards = Some(guards);
+        }
+        Ok(())
+    }
+}
+
+enum Plan {
+    Done(Box<Outcome>),
+    Todo(Work),
+}
+
+/// The outcome of an object that the ledger already knows.
+fn known(name: &Arc<str>, row: &Row, verdict: Verdict, class: Class) -> Outcome {
+    Outcome {
+        verdict: Some(verdict),
+        sha256: row.sha256,
+        source_etag: row.source_etag.clone(),
+        destination_etag: row.destination_etag.clone(),
+        losses: row.losses.iter().map(|name| cabotage_core::Loss::new(*name, "in an earlier run")).collect(),
+        ..Outcome::new(Arc::clone(name), row.size, class)
+    }
+}

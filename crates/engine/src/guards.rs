@@ -1,0 +1,144 @@
+//! What the destination enforces: asked before the first write, with requests that must fail.
+
+use cabotage_core::{
+    DeleteOptions, ETag, Error, ErrorKind, Key, Payload, Result, StorageExt as _, Support, Timestamp,
+    WriteMode, WriteOptions,
+};
+
+use crate::{Event, Guards, Intent, Ledger, Observer, Side};
+
+/// How probe objects' names begin, under the destination's prefix.
+const PROBE_NAME: &str = ".cabotage-probe-";
+
+/// Asks the destination, under a random name of our own, and removes what it wrote. The name is in the ledger before,
+/// so that a run that dies here leaves nothing behind that the next wouldn't remove.
+///
+/// 1. A write with a wrong digest must be refused.
+/// 2. A second create-only write must be refused.
+/// 3. A write with a stale If-Match must be refused, and one with the current ETag taken.
+///
+/// On the way it makes sure that what is written to the destination doesn't appear at the source: the same bucket
+/// under two names.
+///
+/// # Errors
+/// What keeps any write from succeeding: no right, no bucket, no space.
+pub(crate) async fn ask(
+    source: &Side,
+    destination: &Side,
+    ledger: &Ledger,
+    observer: &dyn Observer,
+) -> Result<Guards> {
+    let name = format!("{PROBE_NAME}{:032x}", rand::random::<u128>());
+    let key = Key::new(format!("{}{name}", destination.prefix))?;
+    ledger.intend(intent(&name)).await?;
+    let guards = ask_under(source, destination, &key).await;
+    if remove(destination, &key, observer).await {
+        ledger.drop_intent(&name).await?;
+    }
+    guards
+}
+
+/// What a run that dies while it asks leaves to the next: the probe object's name.
+fn intent(name: &str) -> Intent {
+    Intent {
+        name: name.into(),
+        source_etag: None,
+        size: 0,
+        sha256: None,
+        multipart: false,
+        started: Timestamp::now(),
+    }
+}
+
+/// Whether an intent is that of a probe object.
+pub(crate) fn is_probe(intent: &Intent) -> bool {
+    intent.name.starts_with(PROBE_NAME) && intent.source_etag.is_none() && !intent.multipart
+}
+
+/// Removes a probe object, which may not be there; false when that failed.
+pub(crate) async fn remove(destination: &Side, key: &Key, observer: &dyn Observer) -> bool {
+    match destination.store.delete(key, DeleteOptions::default()).await {
+        Ok(()) => true,
+        Err(error) => {
+            observer.event(&Event::Warning(format!(
+                "a probe object was left behind at the destination: {error}"
+            )));
+            false
+        }
+    }
+}
+
+async fn ask_under(source: &Side, destination: &Side, key: &Key) -> Result<Guards> {
+    let store = destination.store.as_ref();
+    let digest = match &destination.probe {
+        Some(probe) => probe.wrong_digest(key).await?,
+        None => Support::Unknown,
+    };
+    let etag = store.write(key, Payload::from_bytes("cabotage"), mode(WriteMode::Create)).await?.etag;
+    ask_preconditions(source, destination, key, etag, digest).await
+}
+
+async fn ask_preconditions(
+    source: &Side,
+    destination: &Side,
+    key: &Key,
+    etag: Option<ETag>,
+    digest: Support,
+) -> Result<Guards> {
+    let store = destination.store.as_ref();
+    refuse_same_store(source, key).await?;
+    let again = store.write(key, Payload::from_bytes("again"), mode(WriteMode::Create)).await;
+    let create = must_fail(again.map(drop))?;
+    let stale = WriteMode::IfMatch(ETag::new("00000000000000000000000000000000"));
+    let mut if_match =
+        must_fail(store.write(key, Payload::from_bytes("stale"), mode(stale)).await.map(drop))?;
+    if let (Support::Enforced, Some(etag)) = (if_match, etag.filter(|_| create == Support::Enforced)) {
+        let current = store.write(key, Payload::from_bytes("current"), mode(WriteMode::IfMatch(etag))).await;
+        if current.is_err() {
+            if_match = Support::Rejected;
+        }
+    }
+    Ok(Guards { digest, create, if_match })
+}
+
+/// An object just written to the destination must not be seen at the source, under the same key.
+async fn refuse_same_store(source: &Side, key: &Key) -> Result<()> {
+    match source.store.find(key, cabotage_core::Detail::Basic).await {
+        Ok(Some(_)) if key.as_str().starts_with(&source.prefix) => Err(Error::new(
+            ErrorKind::InvalidConfig,
+            "source and destination are the same bucket under two names",
+        )
+        .help("name two places that don't overlap")),
+        // Without the right to look, the names of the stores have to do.
+        _ => Ok(()),
+    }
+}
+
+fn must_fail(result: Result<()>) -> Result<Support> {
+    match result {
+        Ok(()) => Ok(Support::Ignored),
+        Err(error) => match error.kind() {
+            ErrorKind::PreconditionFailed | ErrorKind::NotFound => Ok(Support::Enforced),
+            ErrorKind::Unsupported | ErrorKind::Protocol => Ok(Support::Rejected),
+            _ => Err(error),
+        },
+    }
+}
+
+fn mode(mode: WriteMode) -> WriteOptions {
+    WriteOptions { mode, ..WriteOptions::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_from_a_request_that_must_fail() {
+        let failed = |kind| must_fail(Err(Error::new(kind, "x")));
+        assert_eq!(must_fail(Ok(())).unwrap(), Support::Ignored);
+        assert_eq!(failed(ErrorKind::PreconditionFailed).unwrap(), Support::Enforced);
+        assert_eq!(failed(ErrorKind::Unsupported).unwrap(), Support::Rejected);
+        assert_eq!(failed(ErrorKind::PermissionDenied).unwrap_err().kind(), ErrorKind::PermissionDenied);
+    }
+}

@@ -1,0 +1,183 @@
+//! What a run is told: two sides and options.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cabotage_core::{Error, ErrorKind, LossName, Probe, Result, Storage};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Selection, Verdict};
+
+/// One end of a migration.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// The store.
+    pub store: Arc<dyn Storage>,
+    /// Asks the store what it enforces; without it nothing is taken as enforced.
+    pub probe: Option<Arc<dyn Probe>>,
+    /// Only keys that begin with this; empty, or ending in `/`.
+    pub prefix: String,
+    /// The location for a human, without secrets.
+    pub label: String,
+}
+
+/// A migration: from where, to where, how.
+#[derive(Debug)]
+pub struct Job {
+    /// Nothing is ever written to it.
+    pub source: Side,
+    /// Nothing in it is overwritten that this job's ledger didn't put there, unless told to.
+    pub destination: Side,
+    /// How.
+    pub options: Options,
+}
+
+impl Job {
+    /// Refuses a job whose ends are the same place or lie in each other.
+    ///
+    /// # Errors
+    /// `InvalidConfig`.
+    pub fn check(&self) -> Result<()> {
+        let (source, destination) = (&self.source, &self.destination);
+        let nested =
+            source.prefix.starts_with(&destination.prefix) || destination.prefix.starts_with(&source.prefix);
+        if source.store.id() == destination.store.id() && nested {
+            let message = format!(
+                "source {} and destination {} are the same place or lie in each other",
+                source.label, destination.label
+            );
+            return Err(
+                Error::new(ErrorKind::InvalidConfig, message).help("name two places that don't overlap")
+            );
+        }
+        self.options.check()
+    }
+}
+
+/// What may be overwritten at the destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overwrite {
+    /// Nothing.
+    Never,
+    /// What this job's ledger wrote and nobody changed since.
+    #[default]
+    Ours,
+    /// Anything.
+    Always,
+}
+
+/// When an object that is already at the destination, and that this ledger didn't write, counts as moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adopt {
+    /// When both ends, read whole, have the same SHA-256.
+    Content,
+    /// When both ends have the same size: no proof, and reported as such.
+    Size,
+}
+
+/// Which proof an object needs to count as verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// The destination's server checked the digest of every byte it stored, and refused a wrong one at the start.
+    #[default]
+    ServerChecked,
+    /// The object was read back whole and its SHA-256 compared.
+    ReadBack,
+}
+
+impl Verify {
+    /// The weakest verdict that satisfies it.
+    #[must_use]
+    pub fn demands(self) -> Verdict {
+        match self {
+            Self::ServerChecked => Verdict::ServerChecked,
+            Self::ReadBack => Verdict::ReadBack,
+        }
+    }
+}
+
+/// How a run goes about it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What may be overwritten.
+    pub overwrite: Overwrite,
+    /// What may be adopted.
+    pub adopt: Option<Adopt>,
+    /// Which proof is demanded.
+    pub verify: Verify,
+    /// Losses let pass beside those of [`LossName::accepted_by_default`].
+    pub accept_losses: BTreeSet<LossName>,
+    /// Keep the time of the last write in metadata `mtime` where the destination can't set it.
+    pub keep_mtime: bool,
+    /// Which objects.
+    pub selection: Selection,
+    /// At most so many objects are copied; then the run ends.
+    pub max_objects: Option<u64>,
+    /// Objects in flight at once, and parts in flight at once.
+    pub concurrency: usize,
+    /// Bytes of bodies held in memory at once.
+    pub memory: u64,
+    /// Objects larger than this, in bytes, go in parts.
+    pub part_threshold: u64,
+    /// Decide and report, write nothing.
+    pub dry_run: bool,
+    /// Folder of the ledgers.
+    pub state_dir: PathBuf,
+    /// Where to write one JSON line per object.
+    pub manifest: Option<PathBuf>,
+}
+
+impl Options {
+    /// Smallest memory budget: one part of S3's smallest size and a little air.
+    pub const MEMORY_MIN: u64 = 16 << 20;
+
+    /// The defaults, with ledgers in that folder.
+    #[must_use]
+    pub fn new(state_dir: PathBuf) -> Self {
+        Self {
+            overwrite: Overwrite::default(),
+            adopt: None,
+            verify: Verify::default(),
+            accept_losses: BTreeSet::new(),
+            keep_mtime: false,
+            selection: Selection::default(),
+            max_objects: None,
+            concurrency: 32,
+            memory: 256 << 20,
+            part_threshold: 64 << 20,
+            dry_run: false,
+            state_dir,
+            manifest: None,
+        }
+    }
+
+    /// Whether that loss is let pass.
+    #[must_use]
+    pub fn accepts(&self, name: LossName) -> bool {
+        name.accepted_by_default() || self.accept_losses.contains(&name)
+    }
+
+    fn check(&self) -> Result<()> {
+        let refuse = |message: String| Err(Error::new(ErrorKind::InvalidConfig, message));
+        if self.concurrency == 0 || self.concurrency > 4096 {
+            return refuse(format!("--concurrency is {}; give 1 to 4096", self.concurrency));
+        }
+        if self.memory < Self::MEMORY_MIN {
+            return refuse(format!("--memory is {} bytes; give at least 16MiB", self.memory));
+        }
+        if self.max_objects == Some(0) {
+            return refuse("--max-objects is 0; give at least 1, or use --dry-run".into());
+        }
+        Ok(())
+    }
+}
+
+/// How a run is told to end early.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// Start nothing new; finish what is in flight, within a grace.
+    pub drain: CancellationToken,
+    /// Stop at once. Recorded uploads are dealt with by the next run.
+    pub abort: CancellationToken,
+}

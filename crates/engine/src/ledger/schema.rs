@@ -1,0 +1,157 @@
+//! Opening, checking and creating the file.
+
+use std::path::Path;
+use std::time::Duration;
+
+use cabotage_core::{Result, Timestamp};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
+
+use super::JobIdentity;
+use super::error::{Failure, of_io};
+use super::lock::private_file;
+
+/// The schema that this program writes; `PRAGMA user_version`.
+pub(super) const VERSION: i64 = 1;
+/// "CABT": marks the file as a ledger; `PRAGMA application_id`.
+pub(super) const APPLICATION_ID: i64 = 0x4341_4254;
+/// Files up to this size are checked whole on opening; a larger one is checked page by page as it is read.
+const CHECKED_WHOLE: u64 = 256 << 20;
+const BUSY: Duration = Duration::from_secs(20);
+
+const SCHEMA_1: &str = include_str!("schema_1.sql");
+
+/// Opens the file for the writer: creates it where there is none, and checks that it is sound, of a known version
+/// and of this job.
+pub(super) fn open_for_writing(path: &Path, job: &JobIdentity) -> Result<Connection> {
+    create_file(path)?;
+    let mut conn = connect(path)?;
+    prepare(&mut conn, path, job).map_err(|failure| failure.at(path))?;
+    Ok(conn)
+}
+
+/// Opens the file a second time, for queries alone.
+pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
+    let conn = connect(path)?;
+    conn.pragma_update(None, "query_only", true)
+        .map_err(|e| Failure::of("opening the ledger", &e).at(path))?;
+    Ok(conn)
+}
+
+/// Creates an empty file, so that SQLite gives its side files the same permissions, and makes its name durable.
+fn create_file(path: &Path) -> Result<()> {
+    private_file(path).map_err(|e| of_io("opening the ledger", path, e))?;
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        std::fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|e| of_io("making the new ledger durable", folder, e))?;
+    }
+    Ok(())
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let settle = |conn: &Connection| -> rusqlite::Result<()> {
+        conn.busy_timeout(BUSY)?;
+        conn.set_prepared_statement_cache_capacity(32);
+        conn.pragma_update(None, "trusted_schema", false)?;
+        conn.pragma_update(None, "cell_size_check", true)
+    };
+    Connection::open_with_flags(path, flags)
+        .and_then(|conn| settle(&conn).map(|()| conn))
+        .map_err(|e| Failure::of("opening the ledger", &e).at(path))
+}
+
+fn prepare(conn: &mut Connection, path: &Path, job: &JobIdentity) -> Result<(), Failure> {
+    let reading = |e: rusqlite::Error| Failure::of("reading the ledger", &e);
+    let fresh = is_fresh(conn).map_err(reading)?;
+    if fresh {
+        conn.pragma_update(None, "page_size", 8192).map_err(reading)?;
+    } else {
+        check_version(conn)?;
+        check_sound(conn, path)?;
+    }
+    configure(conn).map_err(|e| Failure::of("preparing the ledger", &e))?;
+    if fresh {
+        return create(conn, job).map_err(|e| Failure::of("creating the ledger", &e));
+    }
+    check_job(conn, job)
+}
+
+/// Durable commits, readers that don't wait for the writer, and a log that doesn't grow for ever.
+fn configure(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "cache_size", -16_384)?;
+    conn.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |row| row.get::<_, i64>(0)).map(|_| ())
+}
+
+fn number(conn: &Connection, pragma: &str) -> rusqlite::Result<i64> {
+    conn.pragma_query_value(None, pragma, |row| row.get(0))
+}
+
+fn is_fresh(conn: &Connection) -> rusqlite::Result<bool> {
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(tables == 0 && number(conn, "application_id")? == 0 && number(conn, "user_version")? == 0)
+}
+
+fn check_version(conn: &Connection) -> Result<(), Failure> {
+    let reading = |e: rusqlite::Error| Failure::of("reading the ledger's version", &e);
+    if number(conn, "application_id").map_err(reading)? != APPLICATION_ID {
+        return Err(Failure::conflict(
+            "the file is a database, but no ledger of this program".to_owned(),
+            "move it away, or name another state folder with --state",
+        ));
+    }
+    match number(conn, "user_version").map_err(reading)? {
+        VERSION => Ok(()),
+        newer if newer > VERSION => Err(Failure::conflict(
+            format!("the ledger has format {newer}; this program knows up to {VERSION}"),
+            "use the version of this program that wrote it, or a newer one",
+        )),
+        other => Err(Failure::corrupt(format!("the ledger says that it has format {other}"))),
+    }
+}
+
+/// SQLite's own check of every page, for a file small enough.
+fn check_sound(conn: &Connection, path: &Path) -> Result<(), Failure> {
+    if std::fs::metadata(path).map_or(0, |meta| meta.len()) > CHECKED_WHOLE {
+        return Ok(());
+    }
+    let found: String = conn
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|e| Failure::of("checking the ledger", &e))?;
+    if found == "ok" { Ok(()) } else { Err(Failure::corrupt(format!("the ledger is damaged: {found}"))) }
+}
+
+fn create(conn: &mut Connection, job: &JobIdentity) -> rusqlite::Result<()> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    tx.execute_batch(SCHEMA_1)?;
+    tx.execute(
+        "INSERT INTO job (id, source, destination, created, program) VALUES (1, ?1, ?2, ?3, ?4)",
+        params![job.source, job.destination, Timestamp::now().as_millisecond(), env!("CARGO_PKG_VERSION")],
+    )?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", VERSION)?;
+    tx.commit()
+}
+
+fn check_job(conn: &Connection, job: &JobIdentity) -> Result<(), Failure> {
+    let stored = conn
+        .query_row("SELECT source, destination FROM job WHERE id = 1", [], |row| {
+            Ok(JobIdentity { source: row.get(0)?, destination: row.get(1)? })
+        })
+        .optional()
+        .map_err(|e| Failure::of("reading the ledger's job", &e))?;
+    match stored {
+        Some(stored) if stored == *job => Ok(()),
+        Some(stored) => Err(Failure::conflict(
+            format!(
+                "the ledger belongs to another job: from {} to {}, not from {} to {}",
+                stored.source, stored.destination, job.source, job.destination
+            ),
+            "give each job its own ledger: don't rename ledgers, or name another state folder with --state",
+        )),
+        None => Err(Failure::corrupt("the ledger doesn't say to which job it belongs".to_owned())),
+    }
+}

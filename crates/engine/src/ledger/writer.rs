@@ -1,0 +1,136 @@
+//! The one thread that changes the ledger: all changes that wait go in one transaction.
+
+use std::path::PathBuf;
+
+use cabotage_core::{Error, Result, UploadId};
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::Failure;
+use super::lock::Lock;
+use super::{Intent, Row, sql};
+
+/// Most changes of one transaction.
+const GROUP: usize = 4096;
+
+/// One change.
+#[derive(Debug)]
+pub(super) enum Change {
+    Intend(Intent),
+    Record(Row),
+    DropIntent(String),
+    UploadStarted(String, UploadId),
+    UploadEnded(String),
+    StartRun(String),
+    FinishRun(i64, String),
+}
+
+/// Where to tell that a change is durable; the number is that of a started run, else 0.
+pub(super) type Reply = oneshot::Sender<Result<i64>>;
+
+/// What is asked of the writer.
+#[derive(Debug)]
+pub(super) enum Request {
+    Apply(Change, Reply),
+    Close(Reply),
+}
+
+/// The writer: owns the connection and the lock.
+pub(super) struct Writer {
+    pub(super) conn: Connection,
+    pub(super) lock: Lock,
+    pub(super) path: PathBuf,
+    pub(super) requests: mpsc::Receiver<Request>,
+}
+
+impl Writer {
+    /// Serves until it is told to close or nobody can ask any more; then gives the lock back.
+    pub(super) fn run(mut self) {
+        let mut closing = None;
+        let mut group = Vec::new();
+        while let Some(first) = self.requests.blocking_recv() {
+            self.take(first, &mut group, &mut closing);
+            while group.len() < GROUP
+                && let Ok(next) = self.requests.try_recv()
+            {
+                self.take(next, &mut group, &mut closing);
+            }
+            self.commit(&mut group);
+        }
+        self.finish(closing);
+    }
+
+    /// Puts a change into the group; after a request to close, no new requests come in.
+    fn take(&mut self, request: Request, group: &mut Vec<(Change, Reply)>, closing: &mut Option<Reply>) {
+        match request {
+            Request::Apply(change, reply) => group.push((change, reply)),
+            Request::Close(reply) => {
+                self.requests.close();
+                *closing = Some(reply);
+            }
+        }
+    }
+
+    /// Makes the group durable and tells every caller; a failure is that of every caller, and nothing of the group
+    /// is in the file.
+    fn commit(&mut self, group: &mut Vec<(Change, Reply)>) {
+        if group.is_empty() {
+            return;
+        }
+        match apply(&mut self.conn, group) {
+            Ok(numbers) => {
+                for ((_, reply), number) in group.drain(..).zip(numbers) {
+                    let _ = reply.send(Ok(number));
+                }
+            }
+            Err(error) => {
+                let failure = Failure::of("recording in the ledger", &error);
+                for (_, reply) in group.drain(..) {
+                    let _ = reply.send(Err(failure.at(&self.path)));
+                }
+            }
+        }
+    }
+
+    /// Moves the log into the file, closes it and releases the lock, in this order.
+    fn finish(self, closing: Option<Reply>) {
+        let Self { conn, lock, path, requests: _ } = self;
+        let checkpoint = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let closed = checkpoint.and_then(|()| conn.close().map_err(|(_, error)| error));
+        drop(lock);
+        let result =
+            closed.map(|()| 0).map_err(|e| -> Error { Failure::of("closing the ledger", &e).at(&path) });
+        match closing {
+            Some(reply) => drop(reply.send(result)),
+            None => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "the ledger was not closed cleanly; nothing recorded is lost");
+                }
+            }
+        }
+    }
+}
+
+/// One transaction of all the changes; gives each one's number.
+fn apply(conn: &mut Connection, group: &[(Change, Reply)]) -> rusqlite::Result<Vec<i64>> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let numbers = group.iter().map(|(change, _)| apply_one(&tx, change)).collect::<rusqlite::Result<_>>()?;
+    tx.commit()?;
+    Ok(numbers)
+}
+
+fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<i64> {
+    match change {
+        Change::Intend(intent) => sql::put_intent(conn, intent)?,
+        Change::Record(row) => {
+            sql::put_row(conn, row)?;
+            sql::drop_intent(conn, &row.name)?;
+        }
+        Change::DropIntent(name) => sql::drop_intent(conn, name)?,
+        Change::UploadStarted(name, id) => sql::put_upload(conn, name, id)?,
+        Change::UploadEnded(name) => sql::drop_upload(conn, name)?,
+        Change::StartRun(command) => return sql::start_run(conn, command),
+        Change::FinishRun(run, outcome) => sql::finish_run(conn, *run, outcome)?,
+    }
+    Ok(0)
+}

@@ -1,0 +1,89 @@
+//! One JSON line per object.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use cabotage_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+use crate::{Class, Outcome, Verdict};
+
+/// A line of the manifest. Names are raw: JSON escapes control characters itself.
+#[derive(Serialize)]
+struct Line<'a> {
+    key: &'a str,
+    size: u64,
+    class: Class,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_etag: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_etag: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    losses: &'a [cabotage_core::Loss],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<ErrorKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Writes the manifest as the run goes on.
+#[derive(Debug)]
+pub(crate) struct Manifest {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Manifest {
+    /// Creates the file, replacing an older manifest of that name.
+    ///
+    /// # Errors
+    /// `InvalidConfig` when it can't be created.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).map_err(|error| {
+            Error::new(ErrorKind::InvalidConfig, format!("the manifest can't be created: {error}"))
+                .about(path.to_string_lossy())
+        })?;
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
+    }
+
+    /// Adds an object.
+    ///
+    /// # Errors
+    /// `NoSpace` when it can't be written.
+    pub(crate) fn add(&mut self, outcome: &Outcome) -> Result<()> {
+        let line = Line {
+            key: &outcome.name,
+            size: outcome.size,
+            class: outcome.class,
+            verdict: outcome.verdict,
+            sha256: outcome.sha256.map(|sha256| sha256.to_hex()),
+            source_etag: outcome.source_etag.as_ref().map(cabotage_core::ETag::bare),
+            destination_etag: outcome.destination_etag.as_ref().map(cabotage_core::ETag::bare),
+            losses: &outcome.losses,
+            kind: outcome.error.as_ref().map(Error::kind),
+            error: outcome.error.as_ref().map(ToString::to_string),
+        };
+        let text = serde_json::to_string(&line)
+            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+        writeln!(self.file, "{text}").map_err(|error| self.failed(&error))
+    }
+
+    /// Brings it to the disk.
+    ///
+    /// # Errors
+    /// `NoSpace` when it can't be written.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let flushed = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
+        flushed.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &std::io::Error) -> Error {
+        Error::new(ErrorKind::NoSpace, format!("the manifest can't be written: {error}"))
+            .about(self.path.to_string_lossy())
+    }
+}

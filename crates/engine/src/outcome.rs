@@ -1,0 +1,92 @@
+//! What became of one object.
+
+use std::sync::Arc;
+
+use cabotage_core::{ETag, Error, Loss, Sha256};
+use serde::{Deserialize, Serialize};
+
+use crate::Verdict;
+
+/// The classes of the report: each listed object ends in exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Copied or adopted in this run, with proof at the demanded level.
+    Verified,
+    /// At the destination, without that proof.
+    StoredUnread,
+    /// Unchanged since a run that verified it.
+    Skipped,
+    /// Failed.
+    Failed,
+    /// Not written, because the destination would lose something of it.
+    Refused,
+    /// Put off: archived at the source.
+    Deferred,
+    /// Another object is in its place, and was left alone.
+    Conflict,
+    /// Gone from the source between listing and reading.
+    Vanished,
+    /// Would be copied (dry run only).
+    Planned,
+    /// Begun and not finished when the run was stopped.
+    Unfinished,
+}
+
+impl Class {
+    /// Whether a human should look at it.
+    #[must_use]
+    pub fn is_trouble(self) -> bool {
+        matches!(self, Self::Failed | Self::Refused | Self::Conflict)
+    }
+}
+
+/// What became of one object.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its name relative to the prefixes of both sides, unescaped.
+    pub name: Arc<str>,
+    /// Its size at the source in bytes.
+    pub size: u64,
+    /// Its class.
+    pub class: Class,
+    /// The proof, where there is one.
+    pub verdict: Option<Verdict>,
+    /// Whether its bytes were copied in this run.
+    pub copied: bool,
+    /// SHA-256 of its content.
+    pub sha256: Option<Sha256>,
+    /// Its ETag at the source.
+    pub source_etag: Option<ETag>,
+    /// Its ETag at the destination.
+    pub destination_etag: Option<ETag>,
+    /// What it lost, or would have lost where it was refused.
+    pub losses: Vec<Loss>,
+    /// Why it failed or conflicts.
+    pub error: Option<Error>,
+}
+
+impl Outcome {
+    /// An outcome of that class with nothing else known.
+    #[must_use]
+    pub fn new(name: Arc<str>, size: u64, class: Class) -> Self {
+        Self {
+            name,
+            size,
+            class,
+            verdict: None,
+            copied: false,
+            sha256: None,
+            source_etag: None,
+            destination_etag: None,
+            losses: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// An outcome of that class for that reason.
+    #[must_use]
+    pub fn because(name: Arc<str>, size: u64, class: Class, error: Error) -> Self {
+        Self { error: Some(error), ..Self::new(name, size, class) }
+    }
+}

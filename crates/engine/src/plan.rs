@@ -1,0 +1,131 @@
+//! How an object is cut into parts.
+
+use std::ops::Range;
+
+use cabotage_core::{Error, ErrorKind, Limits, Result};
+
+/// How an object is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// In one request.
+    Single,
+    /// In equal parts but for the last.
+    Parts(Cut),
+}
+
+/// Equal parts of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// The object's size in bytes.
+    pub size: u64,
+    /// Each part's size but for the last.
+    pub part: u64,
+}
+
+impl Cut {
+    /// How many parts.
+    pub(crate) fn count(self) -> u32 {
+        u32::try_from(self.size.div_ceil(self.part)).unwrap_or(u32::MAX)
+    }
+
+    /// The bytes of part `number`, from 1.
+    pub(crate) fn range(self, number: u32) -> Range<u64> {
+        let start = u64::from(number - 1) * self.part;
+        start..(start + self.part).min(self.size)
+    }
+}
+
+/// The size of a part where nothing asks for a larger one.
+const PREFERRED_PART: u64 = 16 << 20;
+/// Part sizes are multiples of this.
+const STEP: u64 = 1 << 20;
+
+/// Plans an object of that size within the destination's limits and the memory budget.
+///
+/// A body is held whole while it is sent, so neither a single write nor a part may be larger than half the budget:
+/// the other half lets the next be read meanwhile.
+///
+/// # Errors
+/// `TooLarge` before a byte moves, naming the limit and what to do.
+pub(crate) fn plan(size: u64, limits: &Limits, threshold: u64, memory: u64) -> Result<Plan> {
+    let too_large = |message: String| Error::new(ErrorKind::TooLarge, message);
+    if size > limits.object_max {
+        return Err(too_large(format!(
+            "the object has {size} bytes, the destination holds at most {}",
+            limits.object_max
+        )));
+    }
+    let held_max = (memory / 2).max(1);
+    if size <= threshold.min(limits.single_max).min(held_max) {
+        return Ok(Plan::Single);
+    }
+    let preferred = PREFERRED_PART.min((memory / 8).max(STEP));
+    let needed = size.div_ceil(u64::from(limits.parts_max.max(1)));
+    let part = preferred.max(needed).max(limits.part_min).next_multiple_of(STEP);
+    if part > limits.part_max {
+        return Err(too_large(format!(
+            "the object has {size} bytes and would need parts of {part}, the destination takes at most {} bytes a part",
+            limits.part_max
+        )));
+    }
+    if part > held_max {
+        return Err(too_large(format!(
+            "the object has {size} bytes and needs parts of {part}, more than half the memory budget"
+        ))
+        .help(format!("give --memory {}MiB or more", (part * 2).div_ceil(STEP))));
+    }
+    Ok(Plan::Parts(Cut { size, part }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+    const GIB: u64 = 1 << 30;
+
+    fn s3(parts_max: u32) -> Limits {
+        Limits { single_max: 5 * GIB, part_min: 5 * MIB, part_max: 5 * GIB, parts_max, object_max: 5 << 40 }
+    }
+
+    fn planned(size: u64, parts_max: u32, memory: u64) -> Result<Plan> {
+        plan(size, &s3(parts_max), 64 * MIB, memory)
+    }
+
+    #[test]
+    fn small_objects_go_whole() {
+        assert_eq!(planned(0, 10_000, 256 * MIB).unwrap(), Plan::Single);
+        assert_eq!(planned(64 * MIB, 10_000, 256 * MIB).unwrap(), Plan::Single);
+        assert!(matches!(planned(64 * MIB + 1, 10_000, 256 * MIB).unwrap(), Plan::Parts(_)));
+        assert!(
+            matches!(planned(40 * MIB, 10_000, 64 * MIB).unwrap(), Plan::Parts(_)),
+            "more than half the budget"
+        );
+    }
+
+    #[test]
+    fn parts_cover_the_object_exactly_and_stay_within_limits() {
+        for size in [65 * MIB, 300 * MIB, 300 * MIB + 1, 16 * MIB * 1000, 100 * GIB, 4 << 40] {
+            for parts_max in [1_000, 10_000] {
+                let Ok(Plan::Parts(cut)) = planned(size, parts_max, 16 * GIB) else { panic!("{size}") };
+                assert!(cut.count() <= parts_max && cut.part >= 5 * MIB);
+                let mut next = 0;
+                for number in 1..=cut.count() {
+                    let range = cut.range(number);
+                    assert_eq!(range.start, next);
+                    assert!(range.end > range.start);
+                    next = range.end;
+                }
+                assert_eq!(next, size);
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_go_is_refused_with_the_flag_that_helps() {
+        let error = planned(5 << 40, 10_000, 256 * MIB).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert!(error.to_string().contains("--memory 1050MiB"), "{error}");
+        assert_eq!(planned((5 << 40) + 1, 10_000, 16 * GIB).unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+}

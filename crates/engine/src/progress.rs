@@ -1,0 +1,105 @@
+//! What can be seen of a run while it goes on.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use cabotage_core::ErrorKind;
+
+use crate::Class;
+
+/// Counters of a run, read at any moment. Each is monotonic; together they are no snapshot.
+#[derive(Debug, Default)]
+pub struct Progress {
+    listed: AtomicU64,
+    listed_bytes: AtomicU64,
+    done: AtomicU64,
+    done_bytes: AtomicU64,
+    moved_bytes: AtomicU64,
+    trouble: AtomicU64,
+    listing_done: AtomicBool,
+}
+
+/// One reading of [`Progress`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Objects listed at the source and selected.
+    pub listed: u64,
+    /// Their bytes.
+    pub listed_bytes: u64,
+    /// Objects with an outcome.
+    pub done: u64,
+    /// Their bytes.
+    pub done_bytes: u64,
+    /// Bytes read from the source so far, retries included.
+    pub moved_bytes: u64,
+    /// Objects failed, refused or in conflict.
+    pub trouble: u64,
+    /// Whether `listed` is final.
+    pub listing_done: bool,
+}
+
+impl Progress {
+    /// Reads all counters.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Snapshot {
+            listed: get(&self.listed),
+            listed_bytes: get(&self.listed_bytes),
+            done: get(&self.done),
+            done_bytes: get(&self.done_bytes),
+            moved_bytes: get(&self.moved_bytes),
+            trouble: get(&self.trouble),
+            listing_done: self.listing_done.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn listed(&self, bytes: u64) {
+        self.listed.fetch_add(1, Ordering::Relaxed);
+        self.listed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn moved(&self, bytes: u64) {
+        self.moved_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn done(&self, bytes: u64, trouble: bool) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+        self.done_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.trouble.fetch_add(u64::from(trouble), Ordering::Relaxed);
+    }
+
+    pub(crate) fn listing_done(&self) {
+        self.listing_done.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Something to tell the user while the run goes on. Texts are escaped for a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An object that failed, was refused or is in conflict.
+    Trouble {
+        /// Its relative name, escaped.
+        name: String,
+        /// What became of it.
+        class: Class,
+        /// The failure's kind, if it was one.
+        kind: Option<ErrorKind>,
+        /// What happened and what to do.
+        text: String,
+    },
+    /// A fact about the run: what the destination enforces, what was recovered, what was left behind.
+    Note(String),
+    /// A [`Note`](Self::Note) that asks for attention.
+    Warning(String),
+}
+
+/// Watches a run. Called from its tasks: be quick, never block.
+pub trait Observer: Send + Sync {
+    /// Takes an event.
+    fn event(&self, event: &Event);
+}
+
+/// Watches nothing.
+impl Observer for () {
+    fn event(&self, _: &Event) {}
+}

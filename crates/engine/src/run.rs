@@ -1,0 +1,212 @@
+//! Wires the stages: listings and ledger → candidates → decisions → tasks → outcomes → report.
+
+use std::sync::Arc;
+
+use cabotage_core::{Error, ErrorKind, ListScope, Result, Timestamp};
+use cabotage_layers::{ReadOnly, ResumeBody, ResumePolicy};
+use futures::stream::{BoxStream, StreamExt as _};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::budget::Budget;
+use crate::context::Context;
+use crate::dispatch::{Dispatcher, Halts, Seen};
+use crate::join::{Joined, join};
+use crate::ledger::row_stream;
+use crate::manifest::Manifest;
+use crate::order::{SpillOptions, in_byte_order};
+use crate::recover::recover;
+use crate::tally::{Tally, Totals};
+use crate::{
+    Ending, Event, Guards, Job, JobIdentity, Ledger, Observer, Outcome, Progress, Report, Side, Stop, keys,
+};
+
+/// Outcomes under way to the tally.
+const OUTCOMES: usize = 1_024;
+/// Rows of the ledger read at once.
+const ROWS: usize = 1_000;
+
+/// Runs a job to its end.
+///
+/// Each object that the source lists and the selection takes ends in exactly one [`Class`](crate::Class). Dropping the
+/// future is like a crash: nothing is lost, and the next run goes on from the ledger.
+///
+/// # Errors
+/// What kept the run from starting, or stopped it before any object had an outcome. Later reasons are in
+/// [`Report::stopped`].
+pub async fn run(
+    job: Job,
+    stop: Stop,
+    progress: Arc<Progress>,
+    observer: Arc<dyn Observer>,
+) -> Result<Report> {
+    job.check()?;
+    let manifest = job.options.manifest.as_deref().map(Manifest::create).transpose()?;
+    let started = Timestamp::now();
+    let ledger = open_ledger(&job).await?;
+    let context = open(job, ledger, progress).await?;
+    let intents = if context.options.dry_run {
+        context.ledger.intents().await?.into_iter().map(|intent| (intent.name.clone(), intent)).collect()
+    } else {
+        recover(&context.ledger, &context.destination, observer.as_ref()).await?
+    };
+    let halts = Halts::new(&stop);
+    let (outcomes, receiver) = mpsc::channel(OUTCOMES);
+    let tally = Tally::new(
+        manifest,
+        Arc::clone(&context.progress),
+        Arc::clone(&observer),
+        context.options.accept_losses.clone(),
+        halts.drain.clone(),
+    );
+    let tally = tokio::spawn(tally.consume(receiver));
+    let candidates = candidates(&context, outcomes.clone()).await?;
+    let mut dispatcher = Dispatcher::new(context.clone(), halts, outcomes, intents, observer);
+    let ended = dispatcher.dispatch(candidates).await;
+    let seen = dispatcher.finish().await;
+    let totals = tally
+        .await
+        .map_err(|error| Error::new(ErrorKind::Internal, "the tally was cut off").caused_by(error))?;
+    conclude(&context, &stop, started, ended, seen, totals).await
+}
+
+async fn open_ledger(job: &Job) -> Result<Ledger> {
+    let place = |side: &Side| format!("{}/{}", side.store.id().0, side.prefix);
+    let identity = JobIdentity { source: place(&job.source), destination: place(&job.destination) };
+    let state_dir = job.options.state_dir.clone();
+    tokio::task::spawn_blocking(move || Ledger::open(&state_dir, &identity))
+        .await
+        .map_err(|error| Error::new(ErrorKind::Internal, "opening the ledger was cut off").caused_by(error))?
+}
+
+async fn open(job: Job, ledger: Ledger, progress: Arc<Progress>) -> Result<Context> {
+    let summary = format!(
+        "{} -> {}{}",
+        job.source.label,
+        job.destination.label,
+        if job.options.dry_run { " (dry run)" } else { "" }
+    );
+    let run = ledger.start_run(&summary).await?;
+    let mut source = job.source;
+    source.store = Arc::new(ReadOnly::new(Arc::new(ResumeBody::new(source.store, ResumePolicy::default()))));
+    Ok(Context {
+        source,
+        destination: job.destination,
+        ledger,
+        run,
+        guards: Guards::default(),
+        memory: Budget::new(job.options.memory),
+        parts: Arc::new(Semaphore::new(job.options.concurrency)),
+        progress,
+        options: Arc::new(job.options),
+    })
+}
+
+/// The merge-joined listings, or what the list of keys names.
+async fn candidates(
+    context: &Context,
+    outcomes: mpsc::Sender<Outcome>,
+) -> Result<BoxStream<'static, Result<Joined>>> {
+    let (source, destination) = (&context.source, &context.destination);
+    if let Some(file) = &context.options.selection.keys_from {
+        return keys::candidates(file, source.clone(), destination.clone(), context.ledger.clone(), outcomes)
+            .await;
+    }
+    let listing = |side: &Side| {
+        let order = side.store.capabilities().list_order;
+        let listed = side.store.list(ListScope::prefix(&side.prefix));
+        in_byte_order(listed, order, side.prefix.clone(), SpillOptions::in_folder(&context.options.state_dir))
+    };
+    let rows = row_stream(context.ledger.clone(), ROWS);
+    Ok(join(listing(source), source.prefix.clone(), listing(destination), destination.prefix.clone(), rows)
+        .boxed())
+}
+
+async fn conclude(
+    context: &Context,
+    stop: &Stop,
+    started: Timestamp,
+    ended: Result<()>,
+    seen: Seen,
+    mut totals: Totals,
+) -> Result<Report> {
+    if let Err(error) = ended {
+        if totals.counts.listed == 0 && totals.stopped.is_none() {
+            let _ = context.ledger.finish_run(context.run, "stopped").await;
+            let _ = context.ledger.clone().close().await;
+            return Err(error);
+        }
+        totals.stopped.get_or_insert(error);
+    }
+    if totals.counts.sum() != totals.counts.listed {
+        totals.stopped.get_or_insert(Error::new(
+            ErrorKind::Internal,
+            "the sums of the report don't agree; please report this",
+        ));
+    }
+    let interrupted = stop.drain.is_cancelled() || stop.abort.is_cancelled();
+    let ending = ending(&totals, interrupted, seen.complete);
+    let outcome =
+        serde_json::to_value(ending).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    context.ledger.finish_run(context.run, &outcome).await?;
+    let ledger = context.ledger.path().to_string_lossy().into_owned();
+    context.ledger.clone().close().await?;
+    let report = Report {
+        format: 1,
+        run: Some(context.run),
+        source: context.source.label.clone(),
+        destination: context.destination.label.clone(),
+        started,
+        ended: Timestamp::now(),
+        dry_run: context.options.dry_run,
+        ending,
+        stopped: totals.stopped.map(|error| error.to_string()),
+        objects: totals.counts,
+        bytes_listed: totals.bytes_listed,
+        bytes_copied: totals.bytes_copied,
+        objects_copied: totals.objects_copied,
+        bytes_planned: totals.bytes_planned,
+        levels: totals.levels,
+        losses: totals.losses,
+        failures: totals.failures,
+        excluded: seen.excluded,
+        gone_from_source: seen.gone,
+        destination_only: seen.destination_only,
+        listing_complete: seen.complete,
+        guards: seen.guards,
+        ledger: Some(ledger),
+        next: Vec::new(),
+    };
+    Ok(report.with_advice(context.options.verify))
+}
+
+fn ending(totals: &Totals, interrupted: bool, complete: bool) -> Ending {
+    let counts = &totals.counts;
+    let short = counts.stored_unread
+        + counts.failed
+        + counts.refused
+        + counts.deferred
+        + counts.conflicts
+        + counts.unfinished;
+    match totals {
+        _ if totals.mismatches > 0 => Ending::Mismatch,
+        Totals { stopped: Some(_), .. } => Ending::Stopped,
+        _ if interrupted => Ending::Interrupted,
+        _ if short > 0 || !complete => Ending::Incomplete,
+        _ => Ending::Complete,
+    }
+}
+
+/// Tells the observer what the destination enforces.
+pub(crate) fn tell_guards(guards: Guards, observer: &dyn Observer) {
+    use cabotage_core::Support::Enforced;
+    if guards.digest != Enforced {
+        let text = "the destination did not refuse a write with a wrong digest: objects count as stored-unread; use --verify read-back to prove them";
+        observer.event(&Event::Warning(text.into()));
+    }
+    if guards.create != Enforced {
+        observer.event(&Event::Note(
+            "the destination does not enforce create-only writes: each key is looked at before it is written"
+                .into(),
+        ));
+    }
+}

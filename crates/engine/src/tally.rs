@@ -1,0 +1,236 @@
+//! The end of the line: counts every outcome, writes the manifest, tells of trouble, stops a run that goes wrong.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use cabotage_core::{Disposition, Error, ErrorKind, LossName, Result, Scope, display_key, disposition};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::manifest::Manifest;
+use crate::{Class, Counts, Event, FailureGroup, Levels, LossCount, Observer, Outcome, Progress, Verdict};
+
+/// Examples kept of each kind of failure.
+const EXAMPLES: usize = 3;
+/// Refusals are judged from this many objects on.
+const REFUSALS_FROM: u64 = 1_000;
+/// Failures of the environment are judged over this many outcomes.
+const WINDOW: usize = 1_000;
+/// How many of the window's outcomes may be failures of the environment: one in this many.
+const WINDOW_FRACTION: usize = 5;
+/// The window is judged from this many outcomes on.
+const WINDOW_FROM: usize = 50;
+
+/// All that is counted.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    pub counts: Counts,
+    pub bytes_listed: u64,
+    pub bytes_copied: u64,
+    pub objects_copied: u64,
+    pub bytes_planned: u64,
+    pub levels: Levels,
+    pub losses: BTreeMap<LossName, LossCount>,
+    pub failures: BTreeMap<String, FailureGroup>,
+    pub mismatches: u64,
+    /// What stopped the run, if something did.
+    pub stopped: Option<Error>,
+}
+
+/// Takes outcomes until there are no more.
+pub(crate) struct Tally {
+    totals: Totals,
+    manifest: Option<Manifest>,
+    progress: Arc<Progress>,
+    observer: Arc<dyn Observer>,
+    accepted: BTreeSet<LossName>,
+    /// Cancelled when the run has to stop.
+    halt: CancellationToken,
+    window: VecDeque<bool>,
+}
+
+impl Tally {
+    pub(crate) fn new(
+        manifest: Option<Manifest>,
+        progress: Arc<Progress>,
+        observer: Arc<dyn Observer>,
+        accepted: BTreeSet<LossName>,
+        halt: CancellationToken,
+    ) -> Self {
+        Self {
+            totals: Totals::default(),
+            manifest,
+            progress,
+            observer,
+            accepted,
+            halt,
+            window: VecDeque::new(),
+        }
+    }
+
+    /// Runs until all senders are gone.
+    pub(crate) async fn consume(mut self, mut outcomes: mpsc::Receiver<Outcome>) -> Totals {
+        while let Some(outcome) = outcomes.recv().await {
+            self.take(outcome);
+        }
+        if let Some(Err(error)) = self.manifest.take().map(Manifest::finish) {
+            self.stop(error);
+        }
+        self.totals
+    }
+
+    fn take(&mut self, outcome: Outcome) {
+        let written = self.manifest.as_mut().map_or(Ok(()), |manifest| manifest.add(&outcome));
+        if let Err(error) = written {
+            self.manifest = None;
+            self.stop(error);
+        }
+        self.count(&outcome);
+        self.progress.done(outcome.size, outcome.class.is_trouble());
+        if outcome.class.is_trouble() {
+            self.tell(&outcome);
+        }
+        self.judge(outcome);
+    }
+
+    fn count(&mut self, outcome: &Outcome) {
+        let totals = &mut self.totals;
+        totals.counts.listed += 1;
+        *totals.counts.of(outcome.class) += 1;
+        totals.bytes_listed += outcome.size;
+        if outcome.copied {
+            totals.objects_copied += 1;
+            totals.bytes_copied += outcome.size;
+        }
+        if outcome.class == Class::Planned {
+            totals.bytes_planned += outcome.size;
+        }
+        match outcome.verdict {
+            Some(Verdict::ServerChecked) => totals.levels.server_checked += 1,
+            Some(Verdict::ReadBack) => totals.levels.read_back += 1,
+            Some(Verdict::AdoptedSize) => totals.levels.adopted_size += 1,
+            Some(Verdict::StoredUnread) => totals.levels.stored_unread += 1,
+            None => {}
+        }
+        let names: BTreeSet<_> = outcome.losses.iter().map(|loss| loss.name).collect();
+        for name in names {
+            let count = totals.losses.entry(name).or_default();
+            *(if outcome.class == Class::Refused { &mut count.refused } else { &mut count.accepted }) += 1;
+        }
+    }
+
+    fn tell(&mut self, outcome: &Outcome) {
+        let name = display_key(&outcome.name);
+        let (group, text) = match &outcome.error {
+            Some(error) => (error.kind().name(), error.to_string()),
+            None => ("refused".to_owned(), self.refusal(outcome)),
+        };
+        let kind = outcome.error.as_ref().map(Error::kind);
+        self.totals.mismatches += u64::from(kind == Some(ErrorKind::VerifyMismatch));
+        let group = self.totals.failures.entry(group).or_default();
+        group.count += 1;
+        if group.examples.len() < EXAMPLES {
+            group.examples.push(if text.contains(&name) { text.clone() } else { format!("{name}: {text}") });
+        }
+        self.observer.event(&Event::Trouble { name, class: outcome.class, kind, text });
+    }
+
+    /// Why an object was refused, and the flags that would let it pass.
+    fn refusal(&self, outcome: &Outcome) -> String {
+        let unaccepted: Vec<_> = outcome.losses.iter().filter(|loss| !self.accepts(loss.name)).collect();
+        let details: Vec<_> =
+            unaccepted.iter().map(|loss| format!("{} ({})", loss.name, loss.detail)).collect();
+        let names: BTreeSet<_> = unaccepted.iter().map(|loss| loss.name).collect();
+        format!("would lose {}; {} would accept it", details.join(", "), flags(&names))
+    }
+
+    fn accepts(&self, name: LossName) -> bool {
+        name.accepted_by_default() || self.accepted.contains(&name)
+    }
+
+    /// Stops a run in which too much goes wrong.
+    fn judge(&mut self, outcome: Outcome) {
+        if outcome.class == Class::Unfinished {
+            if let Some(error) = outcome.error {
+                self.stop(error);
+            }
+            return;
+        }
+        let counts = &self.totals.counts;
+        if counts.listed >= REFUSALS_FROM && counts.refused * 100 > counts.listed {
+            self.stop_for_refusals();
+        }
+        if outcome.class != Class::Skipped {
+            self.judge_environment(outcome.error.as_ref());
+        }
+    }
+
+    fn stop_for_refusals(&mut self) {
+        let refused: BTreeSet<_> = self
+            .totals
+            .losses
+            .iter()
+            .filter(|(name, count)| count.refused > 0 && !self.accepts(**name))
+            .map(|(name, _)| *name)
+            .collect();
+        let text = format!(
+            "{} of {} objects were refused for what they would lose",
+            self.totals.counts.refused, self.totals.counts.listed
+        );
+        let help =
+            format!("to move them all the same, and count what is lost, run again with {}", flags(&refused));
+        self.stop(Error::new(ErrorKind::Unsupported, text).help(help));
+    }
+
+    fn judge_environment(&mut self, error: Option<&Error>) {
+        let environmental = error.is_some_and(|error| {
+            matches!(
+                disposition(error.kind(), Scope::Object),
+                Disposition::Retry | Disposition::PauseEndpoint
+            )
+        });
+        self.window.push_back(environmental);
+        if self.window.len() > WINDOW {
+            self.window.pop_front();
+        }
+        let bad = self.window.iter().filter(|bad| **bad).count();
+        if environmental && self.window.len() >= WINDOW_FROM && bad * WINDOW_FRACTION > self.window.len() {
+            let text = format!(
+                "{bad} of the last {} objects failed for reasons that are not theirs",
+                self.window.len()
+            );
+            let last = error.map(ToString::to_string).unwrap_or_default();
+            self.stop(
+                Error::new(ErrorKind::Unavailable, text)
+                    .with("last", last)
+                    .help("look at the endpoint, then run the same command again"),
+            );
+        }
+    }
+
+    /// The first reason stays.
+    fn stop(&mut self, error: Error) {
+        self.totals.stopped.get_or_insert(error);
+        self.halt.cancel();
+    }
+}
+
+/// `--accept-loss a --accept-loss b`
+fn flags(names: &BTreeSet<LossName>) -> String {
+    names.iter().map(|name| format!("--accept-loss {name}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Sends an outcome to the tally.
+///
+/// # Errors
+/// `Internal` when the tally is gone.
+pub(crate) async fn send(outcomes: &mpsc::Sender<Outcome>, outcome: Outcome) -> Result<()> {
+    outcomes
+        .send(outcome)
+        .await
+        .map_err(|_| Error::new(ErrorKind::Internal, "the tally ended before the run"))
+}
+
+#[cfg(test)]
+#[path = "tally_tests.rs"]
+mod tests;

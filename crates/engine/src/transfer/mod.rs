@@ -1,0 +1,203 @@
+//! Copies one object: read pinned to its ETag, hashed in order, written with every byte checked by the server.
+
+mod parts;
+mod single;
+
+use std::sync::Arc;
+
+use cabotage_core::{
+    Attributes, Detail, ETag, Error, ErrorKind, Key, Loss, LossName, ObjectInfo, Result, Sha256,
+    StorageExt as _, WriteMode, WriteOptions, Written,
+};
+
+use crate::attributes::{self, MTIME};
+use crate::context::{Context, conflict};
+use crate::plan::{Plan, plan};
+
+/// An object to copy.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    /// Its name relative to both prefixes.
+    pub name: Arc<str>,
+    /// As the source's listing told it.
+    pub listed: ObjectInfo,
+    /// What may be in its place.
+    pub mode: WriteMode,
+}
+
+/// An object made ready: all that is decided before a byte moves.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    pub name: Arc<str>,
+    pub source_key: Key,
+    pub destination_key: Key,
+    /// The source's object with all its attributes.
+    pub source: ObjectInfo,
+    /// What is sent along.
+    pub options: WriteOptions,
+    /// What gets lost, all accepted.
+    pub losses: Vec<Loss>,
+    plan: Plan,
+}
+
+/// What a copy left at the destination.
+#[derive(Clone, Debug)]
+pub(crate) struct Receipt {
+    pub sha256: Sha256,
+    pub written: Written,
+}
+
+/// Either ready to be copied, or refused for what would be lost.
+#[derive(Debug)]
+pub(crate) enum Preparation {
+    Ready(Box<Prepared>),
+    Refused(Box<ObjectInfo>, Vec<Loss>),
+}
+
+/// Learns the object's attributes, names its losses, plans its parts.
+///
+/// # Errors
+/// `KeyRejected`, `TooLarge`, `NotFound` (vanished) and those of a head.
+pub(crate) async fn prepare(context: &Context, task: &Task) -> Result<Preparation> {
+    let source_key = context.source_key(&task.name)?;
+    let destination_key = context.destination_key(&task.name)?;
+    let source = with_attributes(context, &source_key, &task.listed).await?;
+    let losses = losses(context, &source);
+    if losses.iter().any(|loss| !context.options.accepts(loss.name)) {
+        return Ok(Preparation::Refused(Box::new(source), losses));
+    }
+    let limits = &context.destination.store.capabilities().limits;
+    let plan = plan(source.size, limits, context.options.part_threshold, context.options.memory)?;
+    let options = write_options(context, &source, &task.mode);
+    let prepared =
+        Prepared { name: Arc::clone(&task.name), source_key, destination_key, source, options, losses, plan };
+    Ok(Preparation::Ready(Box::new(prepared)))
+}
+
+/// The listing's item if it tells everything, else a head.
+async fn with_attributes(context: &Context, key: &Key, listed: &ObjectInfo) -> Result<ObjectInfo> {
+    let holds_tags = context.source.store.capabilities().tags.max > 0;
+    match &listed.attributes {
+        Some(attributes) if attributes.tags.is_some() || !holds_tags => Ok(listed.clone()),
+        _ => context.source.store.head(key, Detail::WithTags).await,
+    }
+}
+
+/// What would be lost, given the options.
+fn losses(context: &Context, source: &ObjectInfo) -> Vec<Loss> {
+    let mut losses = context.destination.store.capabilities().losses(source);
+    if context.options.keep_mtime {
+        losses.retain(|loss| loss.name != LossName::ModifiedTime);
+    }
+    let unreadable = source.attributes.as_ref().is_some_and(|attributes| attributes.tags.is_none());
+    if unreadable && context.source.store.capabilities().tags.max > 0 {
+        losses.push(Loss::new(LossName::TagsUnreadable, "the right to read tags is missing"));
+    }
+    losses
+}
+
+fn write_options(context: &Context, source: &ObjectInfo, mode: &WriteMode) -> WriteOptions {
+    let capabilities = context.destination.store.capabilities();
+    let mut sent = source.attributes.clone().unwrap_or_default();
+    let modified = attributes::modified(source);
+    let kept = sent.metadata.keys().any(|name| name.eq_ignore_ascii_case(MTIME));
+    let keep = context.options.keep_mtime && !capabilities.keeps_modified && !kept;
+    if let Some(time) = modified.filter(|_| keep) {
+        sent.metadata.insert(MTIME.into(), attributes::format_mtime(time));
+    }
+    let attributes = attributes::fit(&sent, capabilities);
+    let tier = source
+        .tier
+        .as_ref()
+        .map(|tier| &tier.name)
+        .filter(|name| capabilities.tiers.known.contains_key(*name))
+        .cloned();
+    WriteOptions { attributes, mode: mode.clone(), tier, modified }
+}
+
+/// Copies, or finds that an earlier attempt of ours had already succeeded.
+///
+/// # Errors
+/// Those of reading and writing; `DestinationConflict` when something else is in its place.
+pub(crate) async fn copy(context: &Context, prepared: &Prepared) -> Result<Receipt> {
+    match prepared.plan {
+        Plan::Single => single::copy(context, prepared).await,
+        Plan::Parts(cut) => parts::copy(context, prepared, cut).await,
+    }
+}
+
+/// Where the server doesn't enforce the mode itself, looks first.
+async fn look_first(context: &Context, prepared: &Prepared) -> Result<()> {
+    let there = context.destination.store.find(&prepared.destination_key, Detail::Basic).await?;
+    let as_expected = match (&prepared.options.mode, &there) {
+        (WriteMode::Replace, _) | (WriteMode::Create, None) => true,
+        (WriteMode::Create, Some(_)) | (WriteMode::IfMatch(_), None) => false,
+        (WriteMode::IfMatch(etag), Some(info)) => info.etag.as_ref() == Some(etag),
+    };
+    if as_expected {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::PreconditionFailed, "the destination changed since it was listed"))
+    }
+}
+
+/// After a precondition failed: a lost reply to our own write leaves exactly the bytes that we sent; anything else in
+/// that place is somebody else's.
+async fn recognise(context: &Context, prepared: &Prepared, sha256: Sha256) -> Result<Receipt> {
+    let foreign = || {
+        let text = "another object appeared at the destination since it was listed; it was left alone";
+        conflict(text).on(&prepared.destination_key)
+    };
+    let Some(there) = context.destination.store.find(&prepared.destination_key, Detail::Basic).await? else {
+        let text = "the destination's object disappeared since it was listed";
+        return Err(Error::new(ErrorKind::PreconditionFailed, text)
+            .on(&prepared.destination_key)
+            .help("run the same command again"));
+    };
+    if there.size != prepared.source.size
+        || hash_object(context, &prepared.destination_key, &there).await? != sha256
+    {
+        return Err(foreign());
+    }
+    Ok(Receipt { sha256, written: Written { etag: there.etag, version: there.version } })
+}
+
+/// SHA-256 of a destination's object, read whole in that state.
+///
+/// # Errors
+/// Those of reading; `PreconditionFailed` when it changes meanwhile.
+pub(crate) async fn hash_object(context: &Context, key: &Key, info: &ObjectInfo) -> Result<Sha256> {
+    hash_at(context.destination.store.as_ref(), key, info.etag.clone()).await
+}
+
+/// SHA-256 of an object, read whole in the state of that ETag.
+pub(crate) async fn hash_at(
+    store: &dyn cabotage_core::Storage,
+    key: &Key,
+    etag: Option<ETag>,
+) -> Result<Sha256> {
+    use futures::TryStreamExt as _;
+    let mut body = store.read(key, cabotage_core::ReadOptions::pinned(None, etag)).await?;
+    let mut hasher = cabotage_core::Sha256Hasher::default();
+    while let Some(chunk) = body.stream.try_next().await? {
+        hasher.update(&chunk);
+        tokio::task::coop::consume_budget().await;
+    }
+    Ok(hasher.finish())
+}
+
+/// A failed precondition on the source's side means that it changed.
+fn source_changed(error: Error, prepared: &Prepared) -> Error {
+    match error.kind() {
+        ErrorKind::PreconditionFailed => {
+            Error::new(ErrorKind::SourceChanged, "the object changed while it was read")
+                .on(&prepared.source_key)
+        }
+        _ => error.on(&prepared.source_key),
+    }
+}
+
+/// What was sent along, for the comparison after the write.
+pub(crate) fn sent(prepared: &Prepared) -> &Attributes {
+    &prepared.options.attributes
+}

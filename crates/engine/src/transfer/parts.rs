@@ -1,0 +1,203 @@
+//! Objects that go in parts: ranges read at once, each part hashed for itself and the whole in order.
+//!
+//! Memory is taken in the order of offsets, so the part whose turn it is to be hashed always holds its memory: the
+//! chain can't starve. A part's memory is given back when it is both sent and hashed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cabotage_core::{
+    Error, ErrorKind, PartInfo, PartSlot, ReadOptions, ReadRange, Result, Sha256, Sha256Hasher, Support,
+    Timestamp, Upload, WriteMode, WriteOptions,
+};
+use futures::TryStreamExt as _;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::single::{expect_length, hash};
+use super::{Prepared, Receipt, look_first, recognise, source_changed};
+use crate::Intent;
+use crate::context::Context;
+use crate::plan::Cut;
+
+pub(super) async fn copy(context: &Context, prepared: &Prepared, cut: Cut) -> Result<Receipt> {
+    let store = &context.destination.store;
+    context.ledger.intend(intent(prepared, None)).await?;
+    let enforced = store.capabilities().preconditions.complete == Support::Enforced;
+    let mode = if enforced { prepared.options.mode.clone() } else { WriteMode::Replace };
+    let options = WriteOptions { mode, ..prepared.options.clone() };
+    let upload = store
+        .start_upload(&prepared.destination_key, options)
+        .await
+        .map_err(|e| e.on(&prepared.destination_key))?;
+    context.ledger.upload_started(&prepared.name, upload.id()).await?;
+    let result = fill_and_complete(context, prepared, cut, &upload, enforced).await;
+    match &result {
+        Ok(_) => context.ledger.upload_ended(&prepared.name).await?,
+        Err(error) => give_up(context, prepared, upload.as_ref(), error).await?,
+    }
+    result
+}
+
+/// Aborts what can't be completed; a later run does it where this one can't.
+async fn give_up(context: &Context, prepared: &Prepared, upload: &dyn Upload, error: &Error) -> Result<()> {
+    tracing::debug!(%error, "giving up an upload");
+    match upload.abort().await {
+        Ok(()) => context.ledger.upload_ended(&prepared.name).await,
+        Err(error) => {
+            tracing::warn!(%error, "an upload could not be aborted; the next run tries again");
+            Ok(())
+        }
+    }
+}
+
+async fn fill_and_complete(
+    context: &Context,
+    prepared: &Prepared,
+    cut: Cut,
+    upload: &Arc<dyn Upload>,
+    enforced: bool,
+) -> Result<Receipt> {
+    let (parts, sha256) = send_parts(context, prepared, cut, upload).await?;
+    context.ledger.intend(intent(prepared, Some(sha256))).await?;
+    if let Err(error) = check_place(context, prepared, enforced).await {
+        return Err(error.on(&prepared.destination_key));
+    }
+    match upload.complete(&parts).await {
+        Ok(written) => Ok(Receipt { sha256, written }),
+        Err(error) if matches!(error.kind(), ErrorKind::PreconditionFailed | ErrorKind::NotFound) => {
+            // A completion whose reply was lost leaves no upload and the object in its place.
+            recognise(context, prepared, sha256).await
+        }
+        Err(error) => Err(error.on(&prepared.destination_key)),
+    }
+}
+
+async fn check_place(context: &Context, prepared: &Prepared, enforced: bool) -> Result<()> {
+    if !enforced {
+        look_first(context, prepared).await.map_err(|error| match error.kind() {
+            ErrorKind::PreconditionFailed => error.into_kind(ErrorKind::DestinationConflict),
+            _ => error,
+        })?;
+    }
+    Ok(())
+}
+
+fn intent(prepared: &Prepared, sha256: Option<Sha256>) -> Intent {
+    Intent {
+        name: prepared.name.to_string(),
+        source_etag: prepared.source.etag.clone(),
+        size: prepared.source.size,
+        sha256,
+        multipart: true,
+        started: Timestamp::now(),
+    }
+}
+
+/// Sends all parts and hashes the whole. The first failure ends the others.
+async fn send_parts(
+    context: &Context,
+    prepared: &Prepared,
+    cut: Cut,
+    upload: &Arc<dyn Upload>,
+) -> Result<(Vec<PartInfo>, Sha256)> {
+    let mut tasks = JoinSet::new();
+    let mut parts = Vec::with_capacity(cut.count() as usize);
+    let (first, mut turn) = oneshot::channel();
+    let _ = first.send(Sha256Hasher::default());
+    for number in 1..=cut.count() {
+        while let Some(done) = tasks.try_join_next() {
+            parts.push(joined(done)?);
+        }
+        let range = cut.range(number);
+        let memory = context.memory.take(range.end - range.start).await?;
+        let slot = Arc::clone(&context.parts).acquire_owned().await.map_err(closed)?;
+        let (next, next_turn) = oneshot::channel();
+        let part = Part {
+            context: context.clone(),
+            prepared: prepared.clone(),
+            upload: Arc::clone(upload),
+            number,
+            range,
+        };
+        let my_turn = std::mem::replace(&mut turn, next_turn);
+        tasks.spawn(async move {
+            let _held = (memory, slot);
+            part.send(my_turn, next).await
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        parts.push(joined(done)?);
+    }
+    parts.sort_unstable_by_key(|part| part.number);
+    let hasher = turn.await.map_err(closed)?;
+    Ok((parts, hasher.finish()))
+}
+
+fn joined(done: std::result::Result<Result<PartInfo>, tokio::task::JoinError>) -> Result<PartInfo> {
+    done.map_err(|error| Error::new(ErrorKind::Internal, "a part's task ended early").caused_by(error))?
+}
+
+fn closed<E>(_: E) -> Error {
+    Error::new(ErrorKind::Internal, "the chain of parts was cut")
+}
+
+struct Part {
+    context: Context,
+    prepared: Prepared,
+    upload: Arc<dyn Upload>,
+    number: u32,
+    range: std::ops::Range<u64>,
+}
+
+impl Part {
+    /// Reads the range, then sends it and adds it to the whole's digest at the same time.
+    async fn send(
+        self,
+        turn: oneshot::Receiver<Sha256Hasher>,
+        next: oneshot::Sender<Sha256Hasher>,
+    ) -> Result<PartInfo> {
+        let chunks = self.read().await.map_err(|error| source_changed(error, &self.prepared))?;
+        let len = self.range.end - self.range.start;
+        let payload = hash(chunks.clone(), len).await?;
+        let slot = PartSlot { number: self.number, offset: self.range.start };
+        let sent = async {
+            self.upload.part(slot, payload).await.map_err(|error| error.on(&self.prepared.destination_key))
+        };
+        let hashed = add_to_whole(chunks, turn, next);
+        let (part, ()) = tokio::try_join!(sent, hashed)?;
+        Ok(part)
+    }
+
+    async fn read(&self) -> Result<Vec<Bytes>> {
+        let range = ReadRange::Bounded { start: self.range.start, end: self.range.end };
+        let options = ReadOptions::pinned(Some(range), self.prepared.source.etag.clone());
+        let mut body = self.context.source.store.read(&self.prepared.source_key, options).await?;
+        let mut chunks = Vec::new();
+        let mut len = 0;
+        while let Some(chunk) = body.stream.try_next().await? {
+            len += chunk.len() as u64;
+            self.context.progress.moved(chunk.len() as u64);
+            chunks.push(chunk);
+        }
+        expect_length(len, self.range.end - self.range.start)?;
+        Ok(chunks)
+    }
+}
+
+/// Waits for its turn, takes the bytes into the digest of the whole, hands it on.
+async fn add_to_whole(
+    chunks: Vec<Bytes>,
+    turn: oneshot::Receiver<Sha256Hasher>,
+    next: oneshot::Sender<Sha256Hasher>,
+) -> Result<()> {
+    let mut hasher = turn.await.map_err(closed)?;
+    let work = move || {
+        chunks.iter().for_each(|chunk| hasher.update(chunk));
+        hasher
+    };
+    let hasher = tokio::task::spawn_blocking(work).await.map_err(closed)?;
+    // The receiver is gone only when the whole transfer has failed.
+    let _ = next.send(hasher);
+    Ok(())
+}

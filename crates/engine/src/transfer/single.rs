@@ -1,0 +1,82 @@
+//! Objects that go in one request: held whole, hashed, written.
+
+use cabotage_core::{Error, ErrorKind, Payload, ReadOptions, Result, Sha256Hasher, Timestamp, WriteOptions};
+use futures::TryStreamExt as _;
+
+use super::{Prepared, Receipt, look_first, recognise, source_changed};
+use crate::Intent;
+use crate::context::Context;
+
+/// Bodies above this are hashed off the network threads.
+const HASH_INLINE_MAX: u64 = 256 << 10;
+
+pub(super) async fn copy(context: &Context, prepared: &Prepared) -> Result<Receipt> {
+    let _held = context.memory.take(prepared.source.size).await?;
+    let payload = read(context, prepared).await.map_err(|error| source_changed(error, prepared))?;
+    let Payload::Buffered { sha256, .. } = payload else {
+        return Err(Error::new(ErrorKind::Internal, "a single body is always buffered"));
+    };
+    let intent = Intent {
+        name: prepared.name.to_string(),
+        source_etag: prepared.source.etag.clone(),
+        size: prepared.source.size,
+        sha256: Some(sha256),
+        multipart: false,
+        started: Timestamp::now(),
+    };
+    context.ledger.intend(intent).await?;
+    match write(context, prepared, payload).await {
+        Ok(written) => Ok(Receipt { sha256, written }),
+        Err(error) if error.kind() == ErrorKind::PreconditionFailed => {
+            recognise(context, prepared, sha256).await
+        }
+        Err(error) => Err(error.on(&prepared.destination_key)),
+    }
+}
+
+/// Reads the object in the state that was listed, and hashes it.
+async fn read(context: &Context, prepared: &Prepared) -> Result<Payload> {
+    let options = ReadOptions::pinned(None, prepared.source.etag.clone());
+    let mut body = context.source.store.read(&prepared.source_key, options).await?;
+    let mut chunks = Vec::new();
+    let mut len = 0;
+    while let Some(chunk) = body.stream.try_next().await? {
+        len += chunk.len() as u64;
+        context.progress.moved(chunk.len() as u64);
+        chunks.push(chunk);
+    }
+    expect_length(len, prepared.source.size)?;
+    hash(chunks, len).await
+}
+
+/// A body of another length than listed is never written.
+pub(super) fn expect_length(found: u64, expected: u64) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Truncated, format!("{found} bytes arrived, {expected} were announced")))
+}
+
+/// Hashes chunks, on a thread of their own when they are many bytes.
+pub(super) async fn hash(chunks: Vec<bytes::Bytes>, len: u64) -> Result<Payload> {
+    let work = move || {
+        let mut hasher = Sha256Hasher::default();
+        chunks.iter().for_each(|chunk| hasher.update(chunk));
+        Payload::hashed(chunks, hasher.finish())
+    };
+    if len <= HASH_INLINE_MAX {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::new(ErrorKind::Internal, "hashing was cut off").caused_by(error))
+}
+
+async fn write(context: &Context, prepared: &Prepared, payload: Payload) -> Result<cabotage_core::Written> {
+    if !context.is_guarded(&prepared.options.mode) {
+        look_first(context, prepared).await?;
+    }
+    let mode = context.sendable(&prepared.options.mode);
+    let options = WriteOptions { mode, ..prepared.options.clone() };
+    context.destination.store.write(&prepared.destination_key, payload, options).await
+}

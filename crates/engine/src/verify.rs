@@ -1,0 +1,84 @@
+//! After the write: is what is there what was sent?
+
+use cabotage_core::{
+    Detail, Error, ErrorKind, Key, Loss, ObjectInfo, Result, Sha256, StorageExt as _, Support,
+};
+
+use crate::attributes;
+use crate::context::Context;
+use crate::transfer::{Prepared, Receipt, hash_object, sent};
+use crate::{Verdict, Verify};
+
+/// What a look at the destination found.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// The object as the destination tells it.
+    pub info: ObjectInfo,
+    /// What came back otherwise than it was sent.
+    pub losses: Vec<Loss>,
+    /// What was proven.
+    pub verdict: Verdict,
+}
+
+/// Compares size, ETag (against what the write returned) and attributes; reads back where that is demanded.
+///
+/// # Errors
+/// `VerifyMismatch` naming what differs; those of a head and of reading.
+pub(crate) async fn verify(context: &Context, prepared: &Prepared, receipt: &Receipt) -> Result<Checked> {
+    let key = &prepared.destination_key;
+    let info = look(context, prepared, receipt).await?;
+    let verdict = match (context.options.verify, context.guards.digest) {
+        (Verify::ReadBack, _) => {
+            compare_content(hash_object(context, key, &info).await?, receipt.sha256, key)?;
+            Verdict::ReadBack
+        }
+        (Verify::ServerChecked, Support::Enforced) => Verdict::ServerChecked,
+        (Verify::ServerChecked, _) => Verdict::StoredUnread,
+    };
+    let losses = attribute_losses(context, prepared, &info);
+    Ok(Checked { info, losses, verdict })
+}
+
+/// What of the attributes sent came back otherwise.
+pub(crate) fn attribute_losses(context: &Context, prepared: &Prepared, info: &ObjectInfo) -> Vec<Loss> {
+    let stored = info.attributes.clone().unwrap_or_default();
+    attributes::compare(sent(prepared), &stored, context.destination.store.capabilities())
+}
+
+/// Heads the destination with the detail that the comparison needs.
+pub(crate) async fn head(context: &Context, prepared: &Prepared) -> Result<ObjectInfo> {
+    let tagged = sent(prepared).tags.as_ref().is_some_and(|tags| !tags.is_empty());
+    let detail = if tagged { Detail::WithTags } else { Detail::Basic };
+    let found = context.destination.store.find(&prepared.destination_key, detail).await?;
+    found.ok_or_else(|| mismatch("the object was written and is not there").on(&prepared.destination_key))
+}
+
+async fn look(context: &Context, prepared: &Prepared, receipt: &Receipt) -> Result<ObjectInfo> {
+    let info = head(context, prepared).await?;
+    if info.size != prepared.source.size {
+        let text = format!("{} bytes are stored, {} were written", info.size, prepared.source.size);
+        return Err(mismatch(&text).on(&prepared.destination_key));
+    }
+    match (&receipt.written.etag, &info.etag) {
+        (Some(written), Some(stored)) if written != stored => {
+            let text = format!("the stored object has the ETag {stored}, the write returned {written}");
+            Err(mismatch(&text).on(&prepared.destination_key))
+        }
+        _ => Ok(info),
+    }
+}
+
+/// Whether two digests of content are equal.
+///
+/// # Errors
+/// `VerifyMismatch` with both.
+pub(crate) fn compare_content(stored: Sha256, expected: Sha256, key: &Key) -> Result<()> {
+    if stored == expected {
+        return Ok(());
+    }
+    Err(mismatch(&format!("read back, the content has SHA-256 {stored}, expected {expected}")).on(key))
+}
+
+fn mismatch(text: &str) -> Error {
+    Error::new(ErrorKind::VerifyMismatch, text)
+}
