@@ -41,6 +41,7 @@ pub enum JoinSide {
 
 /// What the join gives.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are candidates")]
 pub enum Joined {
     /// Everything known of one name.
     Candidate(Candidate),

@@ -319,9 +319,10 @@ async fn damage_is_refused() {
         bytes[at..at + len].fill(0xA5);
         fs::write(path, bytes).unwrap();
     };
-    let cases: [(&str, &dyn Fn(&Path)); 4] = [
+    type Damage<'a> = &'a dyn Fn(&Path);
+    let cases: [(&str, Damage<'_>); 4] = [
         ("no database", &|path| {
-            fs::write(path, "not a database, but longer than a header is ".repeat(99)).unwrap()
+            fs::write(path, "not a database, but longer than a header is ".repeat(99)).unwrap();
         }),
         ("header", &|path| overwrite(path, 0, 64)),
         ("pages", &|path| overwrite(path, 8 * 8192, 8 * 8192)),

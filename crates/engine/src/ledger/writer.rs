@@ -30,6 +30,7 @@ pub(super) type Reply = oneshot::Sender<Result<i64>>;
 
 /// What is asked of the writer.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "all but one are changes")]
 pub(super) enum Request {
     Apply(Change, Reply),
     Close(Reply),
