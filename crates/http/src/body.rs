@@ -136,8 +136,13 @@ impl Watch {
         Self { moved: Mutex::new(Instant::now()), done: AtomicBool::new(done), error: Mutex::new(None) }
     }
 
-    fn moved(&self, done: bool) {
+    /// Starts counting anew.
+    pub(crate) fn touch(&self) {
         *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn moved(&self, done: bool) {
+        self.touch();
         self.done.store(done, Ordering::Release);
     }
 
@@ -157,14 +162,11 @@ impl Watch {
         self.done.load(Ordering::Acquire)
     }
 
-    /// Ends when nothing moved for too long: `idle` while the body goes out, `reply` after it. `grace` is added at
-    /// first, for the connection.
-    pub(crate) async fn expired(&self, grace: Duration, idle: Duration, reply: Duration) {
-        let start = *self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Ends when nothing moved for too long: `idle` while the body goes out, `reply` after it.
+    pub(crate) async fn expired(&self, idle: Duration, reply: Duration) {
         loop {
             let moved = *self.moved.lock().unwrap_or_else(PoisonError::into_inner);
-            let patience = if self.is_done() { reply } else { idle };
-            let deadline = moved + patience + if moved == start { grace } else { Duration::ZERO };
+            let deadline = moved + if self.is_done() { reply } else { idle };
             if deadline <= Instant::now() {
                 return;
             }
@@ -172,3 +174,7 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "body_tests.rs"]
+mod tests;

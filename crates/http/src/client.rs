@@ -191,8 +191,13 @@ impl HttpClient {
         watch: &Watch,
     ) -> Result<Response<Incoming>, Failure> {
         let config = &self.0.config;
-        let connection = capture_connection(&mut request);
-        let expired = watch.expired(config.connect_timeout, config.idle_timeout, config.request_timeout);
+        let mut connection = capture_connection(&mut request);
+        // Connecting has its own timeout; the others count once a connection stands.
+        let expired = async {
+            drop(connection.wait_for_connection_metadata().await);
+            watch.touch();
+            watch.expired(config.idle_timeout, config.request_timeout).await;
+        };
         let result = tokio::select! {
             result = self.0.client.request(request) => result,
             () = expired => return Err(self.too_late(watch)),
@@ -263,3 +268,7 @@ impl fmt::Debug for HttpClient {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -301,3 +301,7 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "connect_tests.rs"]
+mod tests;

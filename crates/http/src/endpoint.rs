@@ -47,8 +47,9 @@ impl Endpoint {
         if authority.as_str().contains('@') {
             return Err(wrong("holds a user name or password"));
         }
-        if authority.host().is_empty() || authority.as_str().ends_with(':') {
-            return Err(wrong("has no host or an empty port"));
+        let bare = authority.as_str() == authority.host();
+        if authority.host().is_empty() || (authority.port_u16().is_none() && !bare) {
+            return Err(wrong("has no host or a wrong port"));
         }
         let port = authority.port_u16().filter(|port| *port != default_port(secure));
         let base = uri.path().trim_end_matches('/').to_owned();
@@ -148,3 +149,7 @@ impl fmt::Debug for Endpoint {
         write!(f, "Endpoint({self})")
     }
 }
+
+#[cfg(test)]
+#[path = "endpoint_tests.rs"]
+mod tests;

@@ -46,7 +46,7 @@ fn connect(error: &hyper_util::client::legacy::Error, host: &str) -> Verdict {
         let why = format!("the name can't be resolved ({})", last(error));
         return (ErrorKind::Unreachable, unreachable(&why), Some("check the endpoint's name"), Again::Few);
     }
-    let why = match find::<io::Error>(error).map(io::Error::kind) {
+    let why = match io_kind(error) {
         Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
         Some(io::ErrorKind::TimedOut) => "the connection attempt timed out".to_owned(),
         Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
@@ -87,7 +87,7 @@ fn exchange(error: &(dyn StdError + 'static)) -> (ErrorKind, String) {
 
 /// Why a reply's body broke off.
 pub(crate) fn in_body(error: &hyper::Error) -> Error {
-    let eof = find::<io::Error>(error).is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof);
+    let eof = io_kind(error) == Some(io::ErrorKind::UnexpectedEof);
     if eof || error.is_incomplete_message() {
         return Error::new(ErrorKind::Truncated, "the reply's body ended early");
     }
@@ -110,6 +110,11 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
 
 fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     chain(error).find_map(|cause| cause.downcast_ref::<E>())
+}
+
+/// The kind of the innermost `io::Error`: the outer ones wrap it as `Other`.
+fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
+    chain(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last().map(io::Error::kind)
 }
 
 fn last(error: &(dyn StdError + 'static)) -> String {

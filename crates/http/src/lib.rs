@@ -20,6 +20,8 @@ mod redact;
 mod reply;
 mod retry;
 mod sign_context;
+#[cfg(test)]
+mod test_support;
 pub mod testing;
 
 pub use call::{Call, CallBody, Expect, Service};

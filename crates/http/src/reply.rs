@@ -151,3 +151,7 @@ impl fmt::Debug for Reply {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "reply_tests.rs"]
+mod tests;

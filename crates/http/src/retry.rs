@@ -114,3 +114,7 @@ impl Budget {
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, earn);
     }
 }
+
+#[cfg(test)]
+#[path = "retry_tests.rs"]
+mod tests;

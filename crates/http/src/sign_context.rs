@@ -195,3 +195,7 @@ fn is_cloud_variable(name: &std::ffi::OsStr) -> bool {
     let name = name.to_string_lossy();
     ["AWS_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix))
 }
+
+#[cfg(test)]
+#[path = "sign_context_tests.rs"]
+mod tests;
