@@ -82,6 +82,8 @@ fn prepare(conn: &mut Connection, path: &Path, job: &JobIdentity) -> Result<(), 
 fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
     conn.pragma_update(None, "synchronous", "FULL")?;
+    // macOS alone: an fsync that reaches the disk, not only its cache.
+    conn.pragma_update(None, "fullfsync", true)?;
     conn.pragma_update(None, "cache_size", -16_384)?;
     conn.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |row| row.get::<_, i64>(0)).map(|_| ())
 }
