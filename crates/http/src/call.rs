@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -45,6 +46,9 @@ pub struct Call {
     pub body: CallBody,
     /// Which replies are no failure.
     pub expect: Expect,
+    /// How long to wait for the head of the reply, where the configuration's `request_timeout` is too short: for work
+    /// that the server does before it answers, such as a copy.
+    pub patience: Option<Duration>,
 }
 
 impl Call {
@@ -59,6 +63,7 @@ impl Call {
             headers: HeaderMap::new(),
             body: CallBody::Empty,
             expect: Expect::Success,
+            patience: None,
         }
     }
 
@@ -122,6 +127,13 @@ impl Call {
     #[must_use]
     pub fn expect(mut self, expect: Expect) -> Self {
         self.expect = expect;
+        self
+    }
+
+    /// Sets how long to wait for the head of the reply.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
         self
     }
 }

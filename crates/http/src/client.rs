@@ -8,13 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use cabotage_core::{Error, ErrorKind, Operation, Result, Timestamp};
 use http::header::{CONTENT_LENGTH, DATE, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
-use http::{Method, Request, Response, Uri, request};
+use http::{Method, Request, Response, StatusCode, Uri, request};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::body::{OutBody, Watch};
+use crate::body::{Guard, OutBody, Watch};
 use crate::connect::{Connector, Proxy, Since};
 use crate::date::header_date;
 use crate::reply::About;
@@ -29,6 +29,10 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(50);
 
 /// How long a connection is used, so that a name is resolved again in a run of weeks.
 const CONNECTION_AGE: Duration = Duration::from_secs(600);
+
+/// How many headers a reply may have: hyper's 100 are too few for an object with many metadata pairs (8 KiB of them on
+/// Azure, 2 KB on S3).
+const REPLY_HEADERS: usize = 2_048;
 
 const NO_SKEW: i64 = i64::MIN;
 
@@ -73,6 +77,7 @@ impl HttpClient {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_CONNECTION)
+            .http1_max_headers(REPLY_HEADERS)
             .build(Connector::new(config)?);
         Ok(Self(Arc::new(Inner {
             endpoint,
@@ -104,7 +109,7 @@ impl HttpClient {
     ///
     /// Tried again, as far as [`RetryPolicy`](crate::RetryPolicy) and the client's budget go: what
     /// [`disposition`](cabotage_core::disposition) calls `Retry`, before the body of the reply; an endpoint that can't
-    /// be reached at most 3 times; expired credentials once, after [`Service::refresh`]; a mismatched digest never.
+    /// be reached, or doesn't answer in time, at most 3 times; expired credentials once, after [`Service::refresh`]; a mismatched digest never.
     ///
     /// # Errors
     /// Those of [`Service::sign`], [`Service::error`] and the body's source; `Unreachable`, `Interrupted`, `Timeout`
@@ -124,13 +129,25 @@ impl HttpClient {
                 refreshed = true;
                 service.refresh().await;
             } else {
-                match wait(&self.0.config.retry, &failure, attempt) {
-                    Some(pause) if self.0.budget.take() => tokio::time::sleep(pause).await,
-                    _ => return Err(give_up(failure.error, &call, attempt)),
-                }
+                self.pause(failure, &call, attempt).await?;
             }
             attempt += 1;
         }
+    }
+
+    /// Waits for the next attempt, or gives up.
+    async fn pause(&self, failure: Failure, call: &Call, attempt: u32) -> Result<()> {
+        let Some(pause) = wait(&self.0.config.retry, &failure, attempt) else {
+            return Err(give_up(failure.error, call, attempt));
+        };
+        if !self.0.budget.take() {
+            let error =
+                failure.error.with("retries", "none left for now: too many requests to this endpoint fail");
+            return Err(give_up(error, call, attempt));
+        }
+        tracing::debug!(operation = ?call.operation, attempt, ?pause, error = %failure.error, "tried again");
+        tokio::time::sleep(pause).await;
+        Ok(())
     }
 
     async fn attempt(&self, service: &dyn Service, call: &Call, number: u32) -> Result<Reply, Failure> {
@@ -142,7 +159,9 @@ impl HttpClient {
             parts.headers.insert(PROXY_AUTHORIZATION, auth.clone());
         }
         let (body, watch) = OutBody::open(&call.body).await.map_err(Failure::fatal)?;
-        let response = self.exchange(Request::from_parts(parts, body), &watch).await?;
+        let guard = Guard::new(&watch);
+        let patience = call.patience.unwrap_or(self.0.config.request_timeout);
+        let response = self.exchange(Request::from_parts(parts, body), &watch, patience).await?;
         self.learn_skew(&response);
         let (head, body) = response.into_parts();
         let about = About {
@@ -151,8 +170,13 @@ impl HttpClient {
             idle: self.0.config.idle_timeout,
         };
         let reply = Reply { status: head.status, headers: head.headers, attempts: number, body, about };
+        tracing::debug!(operation = ?call.operation, method = %call.method, status = reply.status.as_u16(), number);
         if call.expect.accepts(reply.status) {
+            guard.keep();
             return Ok(reply);
+        }
+        if reply.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(Failure::fatal(proxy_login()));
         }
         let (status, headers) = (reply.status, reply.headers.clone());
         let body = reply.start(ERROR_BODY).await;
@@ -189,6 +213,7 @@ impl HttpClient {
         &self,
         mut request: Request<OutBody>,
         watch: &Watch,
+        patience: Duration,
     ) -> Result<Response<Incoming>, Failure> {
         let config = &self.0.config;
         let mut connection = capture_connection(&mut request);
@@ -196,11 +221,11 @@ impl HttpClient {
         let expired = async {
             drop(connection.wait_for_connection_metadata().await);
             watch.touch();
-            watch.expired(config.idle_timeout, config.request_timeout).await;
+            watch.expired(config.idle_timeout, patience).await;
         };
         let result = tokio::select! {
             result = self.0.client.request(request) => result,
-            () = expired => return Err(self.too_late(watch)),
+            () = expired => return Err(self.too_late(watch, patience)),
         };
         let response = result.map_err(|error| match watch.take_error() {
             Some(error) => Failure::fatal(error),
@@ -218,14 +243,14 @@ impl HttpClient {
         Ok(response)
     }
 
-    fn too_late(&self, watch: &Watch) -> Failure {
-        let (config, host) = (&self.0.config, self.0.endpoint.authority());
+    fn too_late(&self, watch: &Watch, patience: Duration) -> Failure {
+        let (idle, host) = (self.0.config.idle_timeout, self.0.endpoint.authority());
         let message = if watch.is_done() {
-            format!("{host}: no reply within {:?}", config.request_timeout)
+            format!("{host}: no reply within {patience:?}")
         } else {
-            format!("{host}: no byte of the request could be sent for {:?}", config.idle_timeout)
+            format!("{host}: no byte of the request could be sent for {idle:?}")
         };
-        Failure { error: Error::new(ErrorKind::Timeout, message), again: Again::Yes, wait: None }
+        Failure { error: Error::new(ErrorKind::Timeout, message), again: Again::Few, wait: None }
     }
 
     fn learn_skew(&self, response: &Response<Incoming>) {
@@ -246,6 +271,11 @@ impl Reply {
 fn give_up(error: Error, call: &Call, attempts: u32) -> Error {
     let error = error.during(call.operation);
     if attempts > 1 { error.with("attempts", attempts.to_string()) } else { error }
+}
+
+fn proxy_login() -> Error {
+    Error::new(ErrorKind::Unreachable, "the proxy wants a login (407)")
+        .help("give user name and password in the proxy's URL: http://user:password@host:port")
 }
 
 /// Signing may add a query, and nothing else to where a request goes.

@@ -144,7 +144,8 @@ async fn a_spent_budget_ends_the_retries() {
     let (queue, client) = server().await;
     while client.0.budget.take() {}
     queue.push(Answer::new(500)).push(Answer::new(200));
-    client.send(&TestService::default(), get("/b/k")).await.unwrap_err();
+    let error = client.send(&TestService::default(), get("/b/k")).await.unwrap_err();
+    assert!(error.fact("retries").is_some(), "{error}");
     assert_eq!(queue.left(), 1);
 }
 
@@ -219,10 +220,67 @@ async fn broken_exchanges() {
         }
         let error = client.send(&TestService::default(), get("/b/k")).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{answer:?}: {error:?}");
-        assert_eq!(error.fact("attempts"), Some("4"));
-        queue.push(Answer::new(200));
-        client.send(&TestService::default(), get("/b/k")).await.unwrap();
+        let attempts = if kind == ErrorKind::Timeout { "3" } else { "4" };
+        assert_eq!(error.fact("attempts"), Some(attempts));
     }
+}
+
+#[tokio::test]
+async fn the_client_goes_on_after_a_broken_exchange() {
+    let (queue, client) = server().await;
+    queue.push(Answer::hang()).push(Answer::new(200));
+    let call = || get("/b/k").patience(Duration::from_millis(100));
+    assert_eq!(client.send(&TestService::default(), call()).await.unwrap().attempts, 2);
+}
+
+#[tokio::test]
+async fn a_write_ends_with_its_future() {
+    use tokio::io::AsyncReadExt as _;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let length = 64 << 20;
+    let sending = tokio::spawn(async move {
+        let client = HttpClient::new(endpoint, &quick()).unwrap();
+        client.send(&TestService::default(), put(Bytes::from(vec![0; length]))).await
+    });
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut buffer = vec![0; 1 << 16];
+    let mut got = stream.read(&mut buffer).await.unwrap();
+    sending.abort();
+    assert!(sending.await.unwrap_err().is_cancelled());
+    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+        got += read;
+    }
+    assert!(got < length, "the whole body went out after its future was dropped");
+}
+
+#[tokio::test]
+async fn long_bodies_arrive_whole() {
+    let (queue, client) = server().await;
+    queue.push_with(|request| Answer::new(200).body(request.body.clone()));
+    let chunks: Vec<Bytes> = (1..40_u8).map(|n| Bytes::from(vec![n; usize::from(n) * 5_001])).collect();
+    let expected = chunks.concat();
+    let reply = client.send(&TestService::default(), put(CallBody::Chunks(chunks.into()))).await.unwrap();
+    assert!(reply.bytes(expected.len()).await.unwrap() == expected);
+}
+
+#[tokio::test]
+async fn replies_with_many_headers() {
+    let (queue, client) = server().await;
+    let answer = (0..2_000).fold(Answer::new(200), |answer, n| answer.header(format!("x-m-{n}"), "v"));
+    queue.push(answer);
+    let reply = client.send(&TestService::default(), get("/b/k")).await.unwrap();
+    assert_eq!(reply.headers.get("x-m-1999").unwrap(), "v");
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_a_login_is_named() {
+    let queue = ReplyQueue::start().await.unwrap();
+    queue.push(Answer::new(407));
+    let config = HttpConfig { proxy: Some(queue.url()), allow_plaintext: true, ..quick() };
+    let client = HttpClient::new(Endpoint::parse("http://store.invalid").unwrap(), &config).unwrap();
+    let error = client.send(&TestService::default(), get("/b/k")).await.unwrap_err();
+    assert!(error.message().contains("proxy wants a login"), "{error}");
 }
 
 #[tokio::test]

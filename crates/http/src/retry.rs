@@ -15,7 +15,7 @@ use crate::date::header_date;
 /// Longest wait that a server can ask for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// How often an endpoint that can't be reached is tried for one request.
+/// How often an endpoint that can't be reached, or doesn't answer in time, is tried for one request.
 const FEW: u32 = 3;
 
 /// Whether a failed attempt may be followed by another.
