@@ -1,6 +1,6 @@
 //! Every name is held exactly, or refused by name; and no other name is touched.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use cabotage_core::{Detail, ErrorKind, Key, ListScope, WriteOptions};
 
@@ -140,20 +140,23 @@ impl Place {
 /// Names of which one is the beginning of another, and which sort around the slash.
 const NEIGHBOURS: &[&str] = &["a", "a-", "a/", "a/b", "a//", "a//b", "a/b/", "a/b/c", "a0", "a.", "A", "aa"];
 
+/// Writes the names in that order, then deletes them one by one, from either end; the others stay each time.
 async fn coexist(place: &Place, names: &[&str]) -> Verdict {
-    let mut keys = Vec::new();
-    for name in names {
-        let key = place.key(name)?;
-        if place.capabilities().accepts(&key).is_ok() {
-            place.put(&key, format!("content of {}", key.as_str())).await?;
-            keys.push(key);
+    for from_the_front in [true, false] {
+        let mut keys = VecDeque::new();
+        for name in names {
+            let key = place.key(name)?;
+            if place.capabilities().accepts(&key).is_ok() {
+                place.put(&key, format!("content of {}", key.as_str())).await?;
+                keys.push_back(key);
+            }
         }
-    }
-    while let Some(key) = keys.pop() {
-        untouched(place, &keys, "a deletion beside it").await?;
-        place.remove(&key).await?;
-        check!(!place.exists(&key).await?, "{key:?} is there after it was deleted");
-        same!(place.all_names().await?.len(), keys.len(), "how many names are left");
+        while let Some(key) = if from_the_front { keys.pop_front() } else { keys.pop_back() } {
+            place.remove(&key).await?;
+            check!(!place.exists(&key).await?, "{key:?} is there after it was deleted");
+            untouched(place, keys.make_contiguous(), &format!("deleting {key:?}")).await?;
+            same!(place.all_names().await?.len(), keys.len(), "how many names are left");
+        }
     }
     Ok(Outcome::Passed)
 }
@@ -162,12 +165,12 @@ async fn prefix_neighbours(place: std::sync::Arc<Place>) -> Verdict {
     coexist(&place, NEIGHBOURS).await
 }
 
-/// A key that is a folder of others, written after them and deleted before them.
+/// A key that is a folder of others, written after them.
 async fn folder_and_file(place: std::sync::Arc<Place>) -> Verdict {
     coexist(&place, &["x/y/z", "x/y", "x", "x/", "x/y/"]).await
 }
 
-/// The same in the other order.
+/// The same, written before them.
 async fn file_and_folder(place: std::sync::Arc<Place>) -> Verdict {
     coexist(&place, &["x/y/", "x/", "x", "x/y", "x/y/z"]).await
 }

@@ -1,0 +1,73 @@
+//! The stores that the suite runs on.
+
+use std::sync::Arc;
+
+use cabotage_core::{ListOrder, MetadataNames, MetadataRules, Preconditions, Storage, Support, TagRules};
+use cabotage_memory::{MemoryStore, full_capabilities};
+
+/// A store under trial.
+pub(crate) struct Subject {
+    /// `memory`, `azurite` …
+    pub(crate) name: String,
+    /// The server's version, as far as it is known.
+    pub(crate) version: String,
+    pub(crate) store: Arc<dyn Storage>,
+}
+
+impl Subject {
+    pub(crate) fn new(name: &str, version: &str, store: impl Storage) -> Found {
+        Found::Present(Self { name: name.to_owned(), version: version.to_owned(), store: Arc::new(store) })
+    }
+
+    pub(crate) fn title(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+}
+
+/// A store, or why it isn't there.
+pub(crate) enum Found {
+    Present(Subject),
+    #[allow(dead_code)]
+    Missing {
+        name: &'static str,
+        reason: String,
+    },
+}
+
+/// All stores of this run.
+pub(crate) async fn find() -> Vec<Found> {
+    vec![memory(), lean_memory()]
+}
+
+const OWN: &str = env!("CARGO_PKG_VERSION");
+
+fn memory() -> Found {
+    Subject::new("memory", OWN, MemoryStore::new("conformance"))
+}
+
+/// Memory under the rules of a poor server: nothing enforced, UTF-16 order, names of metadata folded, parts of 5 MiB.
+fn lean_memory() -> Found {
+    let mut rules = full_capabilities();
+    rules.list_order = ListOrder::Utf16;
+    rules.list_attributes = false;
+    rules.list_tags = false;
+    rules.preconditions =
+        Preconditions { create: Support::Ignored, if_match: Support::Ignored, complete: Support::Ignored };
+    rules.digest = Support::Ignored;
+    rules.keys.max_bytes = Some(1024);
+    rules.keys.refuses_control = true;
+    rules.keys.refuses_dot_segments = true;
+    rules.metadata = MetadataRules {
+        names: MetadataNames::LowerCaseHyphen,
+        max_bytes: Some(2048),
+        header_values: true,
+        ascii_values: false,
+    };
+    let punctuation = Some("+-.=_:/@".to_owned());
+    rules.tags = TagRules { max: 10, key_max: 128, value_max: 256, punctuation, ascii_only: false };
+    rules.limits.single_max = 64 << 20;
+    rules.limits.part_min = 5 << 20;
+    rules.copy_within = false;
+    rules.set_attributes = false;
+    Subject::new("memory-lean", OWN, MemoryStore::new("lean").with_capabilities(rules))
+}
