@@ -101,9 +101,6 @@ impl Body for OutBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let this = self.get_mut();
-        if this.watch.is_abandoned() {
-            return Poll::Ready(Some(Err("the request was given up".into())));
-        }
         while this.left > 0 && this.ready.is_empty() {
             if let Err(error) = ready!(this.fill(cx)) {
                 return Poll::Ready(Some(Err(this.watch.fail(error))));
@@ -127,23 +124,16 @@ impl Body for OutBody {
     }
 }
 
-/// What is known of a body on its way: when it last moved, whether all of it is handed over, why it broke off, and
-/// whether anyone still waits for the reply.
+/// What is known of a body on its way: when it last moved, whether all of it is handed over, why it broke off.
 pub(crate) struct Watch {
     moved: Mutex<Instant>,
     done: AtomicBool,
-    abandoned: AtomicBool,
     error: Mutex<Option<Error>>,
 }
 
 impl Watch {
     fn new(done: bool) -> Self {
-        Self {
-            moved: Mutex::new(Instant::now()),
-            done: AtomicBool::new(done),
-            abandoned: AtomicBool::new(false),
-            error: Mutex::new(None),
-        }
+        Self { moved: Mutex::new(Instant::now()), done: AtomicBool::new(done), error: Mutex::new(None) }
     }
 
     /// Starts counting anew.
@@ -172,10 +162,6 @@ impl Watch {
         self.done.load(Ordering::Acquire)
     }
 
-    fn is_abandoned(&self) -> bool {
-        self.abandoned.load(Ordering::Acquire)
-    }
-
     /// Ends when nothing moved for too long: `idle` while the body goes out, `reply` after it.
     pub(crate) async fn expired(&self, idle: Duration, reply: Duration) {
         loop {
@@ -185,29 +171,6 @@ impl Watch {
                 return;
             }
             tokio::time::sleep_until(deadline).await;
-        }
-    }
-}
-
-/// Breaks a body off when dropped, unless kept: the connection's own task would send it to its end, and the write
-/// would happen after its caller has given up.
-pub(crate) struct Guard(Option<Arc<Watch>>);
-
-impl Guard {
-    pub(crate) fn new(watch: &Arc<Watch>) -> Self {
-        Self(Some(Arc::clone(watch)))
-    }
-
-    /// Lets the body go on.
-    pub(crate) fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(watch) = &self.0 {
-            watch.abandoned.store(true, Ordering::Release);
         }
     }
 }

@@ -14,7 +14,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::body::{Guard, OutBody, Watch};
+use crate::body::{OutBody, Watch};
 use crate::connect::{Connector, Proxy, Since};
 use crate::date::header_date;
 use crate::reply::About;
@@ -107,6 +107,8 @@ impl HttpClient {
     /// Sends a request until a reply comes that the call expects, or it can't be tried again. Every attempt is signed
     /// anew and carries the same bytes.
     ///
+    /// Dropping the future breaks the request off: a body that isn't out yet stays incomplete.
+    ///
     /// Tried again, as far as [`RetryPolicy`](crate::RetryPolicy) and the client's budget go: what
     /// [`disposition`](cabotage_core::disposition) calls `Retry`, before the body of the reply; an endpoint that can't
     /// be reached, or doesn't answer in time, at most 3 times; expired credentials once, after [`Service::refresh`]; a mismatched digest never.
@@ -159,7 +161,6 @@ impl HttpClient {
             parts.headers.insert(PROXY_AUTHORIZATION, auth.clone());
         }
         let (body, watch) = OutBody::open(&call.body).await.map_err(Failure::fatal)?;
-        let guard = Guard::new(&watch);
         let patience = call.patience.unwrap_or(self.0.config.request_timeout);
         let response = self.exchange(Request::from_parts(parts, body), &watch, patience).await?;
         self.learn_skew(&response);
@@ -172,7 +173,6 @@ impl HttpClient {
         let reply = Reply { status: head.status, headers: head.headers, attempts: number, body, about };
         tracing::debug!(operation = ?call.operation, method = %call.method, status = reply.status.as_u16(), number);
         if call.expect.accepts(reply.status) {
-            guard.keep();
             return Ok(reply);
         }
         if reply.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {

@@ -239,10 +239,12 @@ async fn a_write_ends_with_its_future() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = Endpoint::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let length = 64 << 20;
-    let sending = tokio::spawn(async move {
-        let client = HttpClient::new(endpoint, &quick()).unwrap();
-        client.send(&TestService::default(), put(Bytes::from(vec![0; length]))).await
-    });
+    let kept = HttpClient::new(endpoint, &quick()).unwrap();
+    let client = kept.clone();
+    let sending =
+        tokio::spawn(
+            async move { client.send(&TestService::default(), put(Bytes::from(vec![0; length]))).await },
+        );
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut buffer = vec![0; 1 << 16];
     let mut got = stream.read(&mut buffer).await.unwrap();
