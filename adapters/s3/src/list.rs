@@ -1,0 +1,341 @@
+//! Listings, page by page.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use cabotage_core::{
+    ETag, Error, ErrorKind, Key, ListItem, ListScope, ListStream, ObjectInfo, Operation, RawKey, Result,
+    Tier, Timestamp, UploadId, UploadInfo,
+};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use http::Method;
+
+use crate::client::Client;
+use crate::wire::STANDARD;
+use crate::xml::Element;
+
+/// Where the next page begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Start,
+    Token(String),
+    /// Listings of versions and uploads: after that key, and in it after that id.
+    Marker {
+        key: String,
+        id: Option<String>,
+    },
+}
+
+/// What is listed.
+trait Pages: Send + Sync + 'static {
+    type Item: Send + 'static;
+
+    /// Asks for one page, and tells where the next begins.
+    fn page(&mut self, place: Place)
+    -> impl Future<Output = Result<(Vec<Self::Item>, Option<Place>)>> + Send;
+}
+
+struct Cursor<P: Pages> {
+    pages: P,
+    ready: VecDeque<P::Item>,
+    next: Option<Place>,
+}
+
+/// All items of all pages; a marker that comes twice in a row ends it with `ListingBroken`.
+fn stream<P: Pages>(pages: P) -> BoxStream<'static, Result<P::Item>> {
+    let cursor = Cursor { pages, ready: VecDeque::new(), next: Some(Place::Start) };
+    futures::stream::try_unfold(cursor, |mut cursor| async move {
+        loop {
+            if let Some(item) = cursor.ready.pop_front() {
+                return Ok(Some((item, cursor)));
+            }
+            let Some(place) = cursor.next.take() else { return Ok(None) };
+            let (items, next) = cursor.pages.page(place.clone()).await?;
+            if next.as_ref() == Some(&place) {
+                return Err(listing_broken("the same page again and again"));
+            }
+            cursor.ready = items.into();
+            cursor.next = next;
+        }
+    })
+    .boxed()
+}
+
+fn listing_broken(why: &str) -> Error {
+    Error::new(ErrorKind::ListingBroken, format!("the server lists {why}")).during(Operation::List)
+}
+
+/// Lists objects; with `versions` older ones too.
+pub(crate) fn objects(client: Arc<Client>, scope: ListScope) -> ListStream {
+    stream(Objects { client, scope, last: None })
+}
+
+struct Objects {
+    client: Arc<Client>,
+    scope: ListScope,
+    /// The last item of the page before.
+    last: Option<String>,
+}
+
+impl Pages for Objects {
+    type Item = ListItem;
+
+    async fn page(&mut self, place: Place) -> Result<(Vec<ListItem>, Option<Place>)> {
+        let first = place == Place::Start;
+        let root =
+            if self.scope.versions { self.versions(place).await? } else { self.current(place).await? };
+        let names = Names::of(&root);
+        let mut next = self.next(&root, &names)?;
+        let listed = merge(self.entries(&root, &names)?, prefixes(&root, &names)?);
+        self.remember(&listed)?;
+        let mut items = Vec::new();
+        for item in listed {
+            let Some(name) = name_of(&item) else {
+                items.push(item);
+                continue;
+            };
+            if !name.starts_with(&self.scope.prefix) {
+                return Err(listing_broken("keys outside the prefix"));
+            }
+            if self.scope.until.as_ref().is_some_and(|until| name >= until.as_str()) {
+                next = None;
+                break;
+            }
+            if !(first && self.is_before(&item, name)) {
+                items.push(item);
+            }
+        }
+        Ok((items, next))
+    }
+}
+
+impl Objects {
+    /// A page that ends where the one before ended is that page again, whatever its marker says (seen on servers that
+    /// encode markers twice).
+    fn remember(&mut self, listed: &[ListItem]) -> Result<()> {
+        let Some(last) = listed.last().and_then(name_of) else { return Ok(()) };
+        if !self.scope.versions && self.last.as_deref() == Some(last) {
+            return Err(listing_broken("the same page again and again"));
+        }
+        self.last = Some(last.to_owned());
+        Ok(())
+    }
+
+    async fn current(&self, place: Place) -> Result<Element> {
+        let mut call = self
+            .client
+            .bucket(Operation::List, Method::GET)
+            .query("list-type", "2")
+            .query("encoding-type", "url");
+        match (place, &self.scope.after) {
+            (Place::Token(token), _) => call = call.query("continuation-token", &token),
+            (_, Some(after)) => call = call.query("start-after", after.as_str()),
+            _ => {}
+        }
+        self.client.send_xml(self.narrowed(call), "ListBucketResult").await
+    }
+
+    async fn versions(&self, place: Place) -> Result<Element> {
+        let mut call =
+            self.client.bucket(Operation::List, Method::GET).flag("versions").query("encoding-type", "url");
+        match (place, &self.scope.after) {
+            (Place::Marker { key, id }, _) => {
+                call = call.query("key-marker", &key);
+                if let Some(id) = id {
+                    call = call.query("version-id-marker", &id);
+                }
+            }
+            (_, Some(after)) => call = call.query("key-marker", after.as_str()),
+            _ => {}
+        }
+        self.client.send_xml(self.narrowed(call), "ListVersionsResult").await
+    }
+
+    fn narrowed(&self, mut call: cabotage_http::Call) -> cabotage_http::Call {
+        if !self.scope.prefix.is_empty() {
+            call = call.query("prefix", &self.scope.prefix);
+        }
+        match self.scope.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty()) {
+            Some(delimiter) => call.query("delimiter", delimiter),
+            None => call,
+        }
+    }
+
+    fn next(&self, root: &Element, names: &Names) -> Result<Option<Place>> {
+        if !root.is_true("IsTruncated") {
+            return Ok(None);
+        }
+        if self.scope.versions {
+            return marker(root, names, "NextKeyMarker", "NextVersionIdMarker").map(Some);
+        }
+        match root.get("NextContinuationToken").filter(|token| !token.is_empty()) {
+            Some(token) => Ok(Some(Place::Token(token.to_owned()))),
+            None => Err(listing_broken("a part, and doesn't tell how to go on")),
+        }
+    }
+
+    fn entries(&self, root: &Element, names: &Names) -> Result<Vec<ListItem>> {
+        let mut items = Vec::new();
+        for entry in &root.children {
+            let older = match entry.name.as_str() {
+                "Contents" => false,
+                "Version" => !entry.is_true("IsLatest"),
+                _ => continue,
+            };
+            items.push(match names.key(entry.need("Key")?) {
+                Err(raw) => ListItem::BadKey(raw),
+                Ok(key) if older => ListItem::Version(self.object(entry, key)?),
+                Ok(key) => ListItem::Object(self.object(entry, key)?),
+            });
+        }
+        Ok(items)
+    }
+
+    fn object(&self, entry: &Element, key: Key) -> Result<ObjectInfo> {
+        let mut info = ObjectInfo::new(key, entry.number("Size")?);
+        info.etag = entry.get("ETag").filter(|etag| !etag.is_empty()).map(ETag::new);
+        info.version = entry.get("VersionId").filter(|id| *id != "null").map(str::to_owned);
+        info.modified = time(entry, "LastModified");
+        let name = entry.get("StorageClass").filter(|class| !class.is_empty()).unwrap_or(STANDARD);
+        info.tier = Some(Tier { name: name.to_owned(), class: self.client.profile.tier_class(name) });
+        Ok(info)
+    }
+
+    /// Whether a server that doesn't know `start-after` listed what comes before it.
+    fn is_before(&self, item: &ListItem, name: &str) -> bool {
+        let Some(after) = self.scope.after.as_ref().map(Key::as_str) else { return false };
+        let holds_later = matches!(item, ListItem::Prefix(_)) && after.starts_with(name);
+        name <= after && !holds_later
+    }
+}
+
+fn time(entry: &Element, name: &str) -> Option<Timestamp> {
+    entry.get(name)?.trim().parse().ok()
+}
+
+fn prefixes(root: &Element, names: &Names) -> Result<Vec<ListItem>> {
+    let mut items = Vec::new();
+    for group in root.all("CommonPrefixes") {
+        for prefix in group.all("Prefix") {
+            items.push(match names.key(&prefix.text) {
+                Ok(key) => ListItem::Prefix(key),
+                Err(raw) => ListItem::BadKey(raw),
+            });
+        }
+    }
+    Ok(items)
+}
+
+fn name_of(item: &ListItem) -> Option<&str> {
+    match item {
+        ListItem::Object(info) | ListItem::Version(info) => Some(info.key.as_str()),
+        ListItem::Prefix(key) => Some(key.as_str()),
+        ListItem::BadKey(_) => None,
+    }
+}
+
+/// Objects and groups of one page in one order; each keeps its own, so that disorder stays visible.
+fn merge(objects: Vec<ListItem>, groups: Vec<ListItem>) -> Vec<ListItem> {
+    let mut out = Vec::with_capacity(objects.len() + groups.len());
+    let mut groups = groups.into_iter().peekable();
+    for object in objects {
+        while groups.peek().is_some_and(|group| name_of(group) < name_of(&object)) {
+            out.extend(groups.next());
+        }
+        out.push(object);
+    }
+    out.extend(groups);
+    out
+}
+
+/// How names are written in a reply.
+struct Names {
+    encoded: bool,
+}
+
+impl Names {
+    /// By what the server says, not by what was asked of it.
+    fn of(root: &Element) -> Self {
+        Self { encoded: root.get("EncodingType").is_some_and(|kind| kind.eq_ignore_ascii_case("url")) }
+    }
+
+    fn key(&self, text: &str) -> Result<Key, RawKey> {
+        let bytes = self.bytes(text);
+        match String::from_utf8(bytes) {
+            Ok(text) => Key::new(text).map_err(|_| RawKey::new(Vec::new())),
+            Err(error) => Err(RawKey::new(error.into_bytes())),
+        }
+    }
+
+    /// Of URL-encoding as in forms: AWS writes a space as `+`, and a plus as `%2B`; RGW writes `%20`.
+    fn bytes(&self, text: &str) -> Vec<u8> {
+        if !self.encoded {
+            return text.as_bytes().to_vec();
+        }
+        percent_encoding::percent_decode_str(&text.replace('+', " ")).collect()
+    }
+
+    fn text(&self, text: &str) -> Result<String> {
+        String::from_utf8(self.bytes(text))
+            .map_err(|_| listing_broken("a part, and tells how to go on in bytes that are not UTF-8"))
+    }
+}
+
+fn marker(root: &Element, names: &Names, key: &str, id: &str) -> Result<Place> {
+    let key = names.text(root.get(key).unwrap_or_default())?;
+    let id = root.get(id).filter(|id| !id.is_empty()).map(str::to_owned);
+    if key.is_empty() {
+        return Err(listing_broken("a part, and doesn't tell how to go on"));
+    }
+    Ok(Place::Marker { key, id })
+}
+
+/// Uploads that are open under the prefix.
+pub(crate) fn uploads(client: Arc<Client>, prefix: &str) -> BoxStream<'static, Result<UploadInfo>> {
+    stream(Uploads { client, prefix: prefix.to_owned() })
+}
+
+struct Uploads {
+    client: Arc<Client>,
+    prefix: String,
+}
+
+impl Pages for Uploads {
+    type Item = UploadInfo;
+
+    /// Names that are no key are left out: nothing can be done about their uploads here.
+    async fn page(&mut self, place: Place) -> Result<(Vec<UploadInfo>, Option<Place>)> {
+        let mut call =
+            self.client.bucket(Operation::Upload, Method::GET).flag("uploads").query("encoding-type", "url");
+        if !self.prefix.is_empty() {
+            call = call.query("prefix", &self.prefix);
+        }
+        if let Place::Marker { key, id } = place {
+            call = call.query("key-marker", &key);
+            if let Some(id) = id {
+                call = call.query("upload-id-marker", &id);
+            }
+        }
+        let root = self.client.send_xml(call, "ListMultipartUploadsResult").await?;
+        let names = Names::of(&root);
+        let mut found = Vec::new();
+        for entry in root.all("Upload") {
+            let Ok(key) = names.key(entry.need("Key")?) else { continue };
+            if key.as_str().starts_with(&self.prefix) {
+                let id = UploadId(entry.need("UploadId")?.to_owned());
+                found.push(UploadInfo { key, id, started: time(entry, "Initiated") });
+            }
+        }
+        let next = if root.is_true("IsTruncated") {
+            Some(marker(&root, &names, "NextKeyMarker", "NextUploadIdMarker")?)
+        } else {
+            None
+        };
+        Ok((found, next))
+    }
+}
+
+#[cfg(test)]
+#[path = "list_tests.rs"]
+mod tests;
