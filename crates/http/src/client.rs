@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use cabotage_core::{Error, ErrorKind, Operation, Result, Timestamp};
 use http::header::{CONTENT_LENGTH, DATE, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{Method, Request, Response, StatusCode, Uri, request};
@@ -111,7 +110,8 @@ impl HttpClient {
     ///
     /// Tried again, as far as [`RetryPolicy`](crate::RetryPolicy) and the client's budget go: what
     /// [`disposition`](cabotage_core::disposition) calls `Retry`, before the body of the reply; an endpoint that can't
-    /// be reached, or doesn't answer in time, at most 3 times; expired credentials once, after [`Service::refresh`]; a mismatched digest never.
+    /// be reached, or doesn't answer in time, at most 3 times; expired credentials once, after [`Service::refresh`];
+    /// a mismatched digest never: the same bytes would go out.
     ///
     /// # Errors
     /// Those of [`Service::sign`], [`Service::error`] and the body's source; `Unreachable`, `Interrupted`, `Timeout`
@@ -179,7 +179,7 @@ impl HttpClient {
             return Err(Failure::fatal(proxy_login()));
         }
         let (status, headers) = (reply.status, reply.headers.clone());
-        let body = reply.start(ERROR_BODY).await;
+        let body = reply.beginning(ERROR_BODY).await;
         Err(Failure::reply(service.error(status, &headers, &body), &headers))
     }
 
@@ -188,8 +188,9 @@ impl HttpClient {
         let query = if call.query.is_empty() { "" } else { "?" };
         let target = format!("{}{}{query}{}", endpoint.base_path(), call.path, call.query);
         let internal = |what: String| Error::new(ErrorKind::Internal, what).during(call.operation);
-        if !call.path.starts_with('/') {
-            return Err(internal("a request's path must start with a slash".to_owned()));
+        // `Uri` would cut off at a number sign without a word.
+        if !call.path.starts_with('/') || call.path.contains('?') || target.contains('#') {
+            return Err(internal("a request's path or query isn't encoded".to_owned()));
         }
         let uri = Uri::builder()
             .scheme(endpoint.scheme())
@@ -258,13 +259,6 @@ impl HttpClient {
             let skew = date.as_second() - Timestamp::now().as_second();
             self.0.skew.store(skew, Ordering::Relaxed);
         }
-    }
-}
-
-impl Reply {
-    /// What can be read of a failed reply's body.
-    async fn start(self, limit: usize) -> Bytes {
-        self.bytes(limit).await.unwrap_or_default()
     }
 }
 

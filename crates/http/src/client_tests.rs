@@ -6,6 +6,8 @@ use cabotage_core::ByteStream;
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 
+use bytes::Bytes;
+
 use super::*;
 use crate::test_support::{TestService, get, quick, server};
 use crate::testing::{Answer, ReplyQueue};
@@ -415,4 +417,30 @@ async fn nothing_secret_is_shown() {
     let client = HttpClient::new(Endpoint::parse("http://127.0.0.1:1").unwrap(), &config).unwrap();
     let error = client.send(&TestService::default(), call).await.unwrap_err();
     assert!(!format!("{config:?} {client:?} {error:?} {error}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn failures_get_the_beginning_of_the_body() {
+    let (queue, client) = server().await;
+    let long = || Answer::new(400).header("x-kind", "not-found").body(vec![b'x'; ERROR_BODY + 9]);
+    queue.push(long()).push(long().cut_after(5));
+    let service = TestService::default();
+    for _ in 0..2 {
+        client.send(&service, get("/b/k")).await.unwrap_err();
+    }
+    let lengths: Vec<usize> = service.failures.lock().unwrap().iter().map(|(_, body)| body.len()).collect();
+    assert_eq!(lengths, [ERROR_BODY, 5]);
+}
+
+#[tokio::test]
+async fn targets_that_are_not_encoded_stay_here() {
+    let (queue, client) = server().await;
+    for (path, query) in [("/b/a#b", ""), ("/b/a?b", ""), ("b", ""), ("/b", "x=#"), ("/b/a b", ""), ("", "")]
+    {
+        let mut call = get(path);
+        call.query = query.to_owned();
+        let error = client.send(&TestService::default(), call).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal, "{path} {query}");
+    }
+    assert!(queue.received().is_empty());
 }

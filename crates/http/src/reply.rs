@@ -70,6 +70,21 @@ impl Reply {
         Ok(first.unwrap_or_else(|| all.freeze()))
     }
 
+    /// What comes of the body, cut off after `limit` bytes.
+    pub(crate) async fn beginning(self, limit: usize) -> Bytes {
+        let expected = self.expected();
+        let mut stream = self.pieces(expected);
+        let mut all = BytesMut::new();
+        while let Some(Ok(piece)) = stream.next().await {
+            all.extend_from_slice(&piece);
+            if all.len() >= limit {
+                all.truncate(limit);
+                break;
+            }
+        }
+        all.freeze()
+    }
+
     /// The body as it comes in, as it was sent: never decoded. Ends after exactly the declared length, or with an
     /// error: `Truncated` when it is shorter or longer, `Interrupted` when the connection broke, `Timeout` when
     /// nothing came for too long, `Protocol` when no length was declared (such a body could end anywhere).
