@@ -12,7 +12,9 @@ use cabotage_http::{
 use cabotage_providers::Profile;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use reqsign_aws_v4::{Credential, DefaultCredentialProvider, StaticCredentialProvider};
+use reqsign_aws_v4::{
+    Credential, DefaultCredentialProvider, ProcessCredentialProvider, StaticCredentialProvider,
+};
 use reqsign_core::{Context, Signer};
 
 use crate::condition::{Form, Quotes, with_mode};
@@ -182,7 +184,9 @@ impl Auth {
     fn new(credentials: &S3Credentials, http: &HttpConfig, region: &str, client: HttpClient) -> Result<Self> {
         let environment = match credentials {
             S3Credentials::Ambient => Environment::Ambient,
-            S3Credentials::Static { .. } => Environment::Fixed(std::collections::BTreeMap::new()),
+            S3Credentials::Static { .. } | S3Credentials::Process(_) => {
+                Environment::Fixed(std::collections::BTreeMap::new())
+            }
             S3Credentials::Environment(variables) => Environment::Fixed(variables.clone()),
         };
         let context = reqsign_context(http, environment)?;
@@ -236,6 +240,10 @@ fn signer(context: &Context, credentials: &S3Credentials, sign: SigV4) -> Signer
         }
         S3Credentials::Environment(_) => {
             let provider = DefaultCredentialProvider::builder().no_imds().build();
+            Signer::new(context.clone(), provider, sign)
+        }
+        S3Credentials::Process(command) => {
+            let provider = ProcessCredentialProvider::new().with_command(command);
             Signer::new(context.clone(), provider, sign)
         }
     }

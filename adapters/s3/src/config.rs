@@ -118,6 +118,9 @@ pub enum S3Credentials {
     /// The standard chain, reading these variables instead of the process's environment: `AWS_PROFILE`,
     /// `AWS_CONFIG_FILE`, `AWS_WEB_IDENTITY_TOKEN_FILE` and the like. The instance's metadata isn't asked.
     Environment(BTreeMap<String, String>),
+    /// What a program prints, as `credential_process` of the shared files has it: program and arguments, separated by
+    /// blanks, started without a shell, and again when the credentials expire.
+    Process(String),
 }
 
 impl fmt::Debug for S3Credentials {
@@ -127,6 +130,7 @@ impl fmt::Debug for S3Credentials {
             Self::Ambient => f.write_str("Ambient"),
             Self::Static { access_key, .. } => write!(f, "Static({access_key}, <redacted>)"),
             Self::Environment(variables) => f.debug_tuple("Environment").field(&variables.keys()).finish(),
+            Self::Process(_) => f.write_str("Process(…)"),
         }
     }
 }

@@ -304,10 +304,10 @@ struct Uploads {
 impl Pages for Uploads {
     type Item = UploadInfo;
 
-    /// Names that are no key are left out: nothing can be done about their uploads here.
+    /// Names are asked for as they are: with `encoding-type=url`, Ceph RGW 16 encodes keys without saying so, and leaves
+    /// the marker as it is. Names that are no key are left out: nothing can be done about their uploads here.
     async fn page(&mut self, place: Place) -> Result<(Vec<UploadInfo>, Option<Place>)> {
-        let mut call =
-            self.client.bucket(Operation::Upload, Method::GET).flag("uploads").query("encoding-type", "url");
+        let mut call = self.client.bucket(Operation::Upload, Method::GET).flag("uploads");
         if !self.prefix.is_empty() {
             call = call.query("prefix", &self.prefix);
         }

@@ -34,7 +34,7 @@ fn fresh_name(what: &str) -> String {
     format!("s3-{what}-{}-{now}", std::process::id())
 }
 
-async fn fresh(what: &str, provider: Option<&str>) -> Option<S3Store> {
+pub(crate) async fn fresh(what: &str, provider: Option<&str>) -> Option<S3Store> {
     let store = S3Store::open(config(&fresh_name(what), provider)?).await.unwrap();
     store.create_bucket().await.unwrap();
     Some(store)
@@ -171,7 +171,7 @@ async fn attributes_arrive_by_write_upload_and_alone() {
     store.write(&key("written"), bytes("x"), options.clone()).await.unwrap();
     let upload = store.start_upload(&key("uploaded"), options).await.unwrap();
     let part = upload.part(PartSlot { number: 1, offset: 0 }, bytes("x")).await.unwrap();
-    assert_eq!(upload.parts().await.unwrap(), [part.clone()]);
+    assert_eq!(upload.parts().await.unwrap(), std::slice::from_ref(&part));
     upload.complete(&[part]).await.unwrap();
     for name in ["written", "uploaded"] {
         let info = store.head(&key(name), Detail::WithTags).await.unwrap();

@@ -126,7 +126,7 @@ impl S3Upload {
         let mode = self.client.sendable(&self.key, &self.mode, support).await?;
         let written = match self.complete_patiently(&mode, &document).await {
             Err(error) if error.kind() == ErrorKind::NotFound => self.completed_before(parts, error).await?,
-            done => done?,
+            done => self.with_true_etag(parts, done?).await?,
         };
         if let Some(tags) = &self.tags {
             self.client.write_tags(Operation::Complete, &self.key, tags).await?;
@@ -161,7 +161,17 @@ impl S3Upload {
             .await?;
         let version = wire::version(&reply.headers)?;
         let root = root_of(&reply.bytes(xml::MAX_REPLY).await?, "CompleteMultipartUploadResult")?;
-        Ok(cabotage_core::Written { etag: root.get("ETag").map(ETag::new), version })
+        Ok(Written { etag: root.get("ETag").map(ETag::new), version })
+    }
+
+    /// The ETag in the reply can be missing, empty (Ceph RGW 16) or a constant (`00` at some); unless it is the one that
+    /// S3 makes of these parts', the object is asked.
+    async fn with_true_etag(&self, parts: &[PartInfo], written: Written) -> Result<Written> {
+        if written.etag.is_some() && written.etag == multipart_etag(parts) {
+            return Ok(written);
+        }
+        let info = self.client.head(&self.key).await?;
+        Ok(Written { etag: info.etag, version: written.version.or(info.version) })
     }
 
     /// An upload that is gone may have been completed before, by a request whose reply was lost: then the object has

@@ -129,7 +129,8 @@ impl Client {
     }
 
     /// Copies with the source's attributes, unless others are given. The destination's condition is checked by a head
-    /// before: CopyObject's own is neither old nor widespread.
+    /// before: CopyObject's own is neither old nor widespread. So is the source's where the server is not known to enforce
+    /// it (Ceph RGW 16 ignores it).
     pub(crate) async fn copy(
         &self,
         rules: &Capabilities,
@@ -140,6 +141,9 @@ impl Client {
     ) -> Result<Written> {
         wire::check_options(rules, to, options)?;
         self.check_mode(to, &options.mode).await?;
+        if let Some(etag) = from_etag.filter(|_| self.profile.conditions.copy_source != Support::Enforced) {
+            expect_etag(&self.head(from).await?, etag)?;
+        }
         let replace = options.attributes != Attributes::default();
         let class = options.tier.as_deref();
         let copied =

@@ -120,6 +120,7 @@ mod tests {
         assert_eq!(find("ovhcloud").unwrap().conditions.if_match_etag_form, EtagForm::Bare);
         let ceph = find("ceph").unwrap();
         assert_eq!(ceph.conditions.complete, Support::Ignored);
+        assert_eq!(ceph.conditions.copy_source, Support::Ignored);
         assert_eq!(ceph.upload_tags, Support::Ignored);
         assert_eq!(ceph.addressing, Addressing::Path);
         assert_eq!(ceph.metadata_rules().kept_name("Owner_Id").as_deref(), Some("owner-id"));

@@ -99,6 +99,8 @@ pub struct Conditions {
     pub complete: Support,
     /// If-Match on DELETE.
     pub delete: Support,
+    /// `x-amz-copy-source-if-match` on CopyObject.
+    pub copy_source: Support,
     /// In which form If-Match wants the ETag.
     pub if_match_etag_form: EtagForm,
 }
