@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Storage on Azure Blob Storage, over our own requests.
+//!
+//! One [`AzureStore`] is one container. Names go out percent-encoded as they are and are never resolved; what the
+//! service would change is refused ([`capabilities`](cabotage_core::Storage::capabilities)). Requests carry the
+//! version [`API_VERSION`] of the REST interface.
+
+mod attributes;
+mod auth;
+mod body;
+mod capabilities;
+mod change;
+mod config;
+mod connection;
+mod error;
+mod info;
+mod list;
+mod open_uploads;
+mod probe;
+mod sign;
+mod store;
+mod upload;
+mod wire;
+mod xml;
+
+pub use config::{AzureConfig, AzureCredentials};
+pub use store::AzureStore;
+pub use wire::API_VERSION;

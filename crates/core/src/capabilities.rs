@@ -149,7 +149,7 @@ pub struct MetadataRules {
     pub max_bytes: Option<usize>,
     /// Whether values travel as HTTP headers: no control characters, no blanks at the ends.
     pub header_values: bool,
-    /// Whether values must be ASCII.
+    /// Whether values must be ASCII, those of content headers too.
     pub ascii_values: bool,
 }
 
@@ -291,11 +291,8 @@ impl Capabilities {
             let Some(value) = value else { continue };
             if !self.headers.contains(name) {
                 losses.push(Loss::new(LossName::HeaderDropped, format!("{name} is not held")));
-            } else if self.metadata.header_values && !is_header_value(value) {
-                losses.push(Loss::new(
-                    LossName::HeaderDropped,
-                    format!("{name} holds characters that no header can"),
-                ));
+            } else if let Some(reason) = self.metadata.value_objection(value) {
+                losses.push(Loss::new(LossName::HeaderDropped, format!("{name} {reason}")));
             }
         }
     }
