@@ -1,1 +1,42 @@
-//! Placeholder.
+//! Locations and named stores, opened as one [`Storage`](cabotage_core::Storage).
+//!
+//! ```no_run
+//! # async fn example() -> cabotage_core::Result<()> {
+//! use cabotage::{Environment, Location, OpenOptions, Stores, open};
+//!
+//! let stores = Stores::load(None, Environment::of_process())?;
+//! let opened = open(&Location::parse("s3://bucket/data")?, &stores, &OpenOptions::default()).await?;
+//! println!("{} holds {} bytes at most in one object", opened.label, opened.store.capabilities().limits.object_max);
+//! # Ok(())
+//! # }
+//! ```
+
+mod all;
+mod environment;
+mod fields;
+mod http;
+mod location;
+mod open;
+mod open_azure;
+mod open_local;
+mod open_s3;
+mod overlap;
+mod proxy;
+mod secret_source;
+mod settings;
+mod show;
+mod stores;
+mod units;
+
+pub use environment::Environment;
+pub use location::{Location, Place};
+pub use open::{OpenOptions, Opened, Role, Target, open};
+pub use overlap::refuse_overlap;
+pub use secret_source::SecretSource;
+pub use settings::{
+    AddressingStyle, AzureCredentials, AzureSettings, HttpSettings, IdSource, LocalSettings, S3Credentials,
+    S3Settings, StoreSettings,
+};
+pub use show::{Origin, Setting};
+pub use stores::Stores;
+pub use units::{ByteSize, TimeSpan};

@@ -1,2 +1,100 @@
-//! The command line.
-fn main() {}
+//! The command line of Cabotage.
+
+mod cmd_cat;
+mod cmd_check_access;
+mod cmd_config;
+mod cmd_head;
+mod cmd_ls;
+mod cmd_migrate;
+mod exit_code;
+mod made_folders;
+mod options;
+mod output;
+mod progress;
+mod screen;
+mod signals;
+mod usage;
+
+use clap::Parser as _;
+
+use crate::exit_code::Exit;
+use crate::options::{Cli, Command, LogFormat};
+use crate::output::Failure;
+use crate::screen::Screen;
+
+fn main() -> Exit {
+    let screen = Screen::default();
+    report_panics(screen.clone());
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::answer(&error, &screen),
+    };
+    log_to(&screen, cli.common.log_format, cli.common.verbose);
+    match run(&cli, &screen) {
+        Ok(exit) => exit,
+        Err(Failure::ReaderGone) => Exit::Success,
+        Err(Failure::Error(error)) => {
+            tracing::debug!("{error:?}");
+            match cli.common.log_format {
+                LogFormat::Text => screen.line(&format!("error: {error}")),
+                LogFormat::Json => tracing::error!(kind = error.kind().name(), "{error}"),
+            }
+            Exit::from(&error)
+        }
+    }
+}
+
+fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        let message = format!("the process can't be started: {error}");
+        cabotage_core::Error::new(cabotage_core::ErrorKind::Internal, message)
+    })?;
+    let exit = runtime.block_on(async {
+        match &cli.command {
+            Command::Migrate(args) => Box::pin(cmd_migrate::run(args, &cli.common, screen)).await,
+            Command::Ls(args) => Box::pin(cmd_ls::run(args, &cli.common, screen)).await,
+            Command::Head(args) => Box::pin(cmd_head::run(args, &cli.common)).await,
+            Command::Cat(args) => Box::pin(cmd_cat::run(args, &cli.common)).await,
+            Command::CheckAccess(args) => Box::pin(cmd_check_access::run(args, &cli.common)).await,
+            Command::Config(args) => cmd_config::run(args, &cli.common),
+        }
+    });
+    // Blocking work that hangs (a file on a dead mount) doesn't keep the process.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Logs of our own crates to standard error: warnings; with `-v` what happens, with `-vv` every request.
+fn log_to(screen: &Screen, format: LogFormat, verbose: u8) {
+    let level = match (verbose, format) {
+        (0, LogFormat::Text) => "warn",
+        (0 | 1, _) => "info",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::new(format!("off,cabotage={level}"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(screen.clone());
+    match format {
+        LogFormat::Text => builder.with_ansi(false).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// A defect prints one line and ends the process: what a run recorded is fit for the next run at any moment.
+fn report_panics(screen: Screen) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let payload = panic.payload();
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
+        let text = cabotage_core::display_text(&text);
+        screen.detach();
+        screen.line(&format!(
+            "error: internal error{}: {text}; please report it with the command that you ran",
+            place.unwrap_or_default()
+        ));
+        std::process::exit(1);
+    }));
+}

@@ -1,0 +1,122 @@
+//! An S3-compatible server.
+
+use std::collections::BTreeMap;
+
+use cabotage_core::Result;
+use cabotage_providers::{Addressing, Profile};
+use cabotage_s3::S3Config;
+
+use crate::proxy::{NO_PROXY, PROXY};
+use crate::settings::{AddressingStyle, IdSource, S3Credentials, S3Settings, invalid};
+use crate::show::Variable;
+use crate::{Environment, OpenOptions, Role, SecretSource, http};
+
+const REGION: &[&str] = &["AWS_REGION", "AWS_DEFAULT_REGION"];
+const ENDPOINT: &[&str] = &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+
+/// What `s3://` is told by.
+pub(crate) const VARIABLES: &[Variable] = &[
+    Variable { setting: "region", names: REGION, secret: false },
+    Variable { setting: "endpoint", names: ENDPOINT, secret: false },
+    Variable { setting: "access_key_id", names: &["AWS_ACCESS_KEY_ID"], secret: true },
+    Variable { setting: "secret_access_key", names: &["AWS_SECRET_ACCESS_KEY"], secret: true },
+    Variable { setting: "session_token", names: &["AWS_SESSION_TOKEN"], secret: true },
+    Variable { setting: "profile", names: &["AWS_PROFILE"], secret: false },
+    Variable { setting: "proxy", names: PROXY, secret: false },
+    Variable { setting: "no_proxy", names: NO_PROXY, secret: false },
+];
+
+/// The settings of `s3://`: the standard variables.
+pub(crate) fn ambient(environment: &Environment, options: &OpenOptions) -> S3Settings {
+    let text = |names: &[&str]| environment.first(names).map(|(_, value)| value.to_owned());
+    S3Settings {
+        provider: options.s3_provider.clone(),
+        region: text(REGION),
+        endpoint: text(ENDPOINT),
+        credentials: S3Credentials::Env,
+        ..S3Settings::default()
+    }
+}
+
+/// What the adapter is opened with.
+///
+/// A source without endpoint and provider is taken as AWS, as the standard variables mean it; a destination isn't.
+///
+/// # Errors
+/// `InvalidConfig` for an unknown provider, missing credentials, and a destination whose server isn't named.
+pub(crate) fn config(
+    settings: &S3Settings,
+    bucket: &str,
+    environment: &Environment,
+    options: &OpenOptions,
+) -> Result<S3Config> {
+    let provider = provider(settings, options.role)?;
+    let ambient = matches!(settings.credentials, S3Credentials::Env).then_some(environment);
+    let told = settings.endpoint.clone();
+    let region = settings.region.as_deref();
+    let endpoint = told.clone().or_else(|| provider?.endpoint_for(region));
+    Ok(S3Config {
+        endpoint: told,
+        region: settings.region.clone(),
+        addressing: settings.addressing.map(|style| match style {
+            AddressingStyle::Path => Addressing::Path,
+            AddressingStyle::Virtual => Addressing::Virtual,
+        }),
+        provider,
+        credentials: credentials(&settings.credentials, environment)?,
+        http: http::config(&settings.http, endpoint.as_deref(), ambient, options)?,
+        ..S3Config::new(bucket)
+    })
+}
+
+fn provider(settings: &S3Settings, role: Role) -> Result<Option<&'static Profile>> {
+    match (&settings.provider, &settings.endpoint, role) {
+        (Some(name), _, _) => cabotage_providers::find(name).map(Some),
+        (None, Some(_), _) => Ok(None),
+        (None, None, Role::Source) => cabotage_providers::find("aws").map(Some),
+        (None, None, Role::Destination) => {
+            Err(invalid("the destination's server isn't named, and would be Amazon's by default").help(
+                "set AWS_ENDPOINT_URL_S3, use a store of the configuration file, or name the provider with \
+                 --s3-provider (aws, if Amazon is meant)",
+            ))
+        }
+    }
+}
+
+fn credentials(told: &S3Credentials, environment: &Environment) -> Result<cabotage_s3::S3Credentials> {
+    use cabotage_s3::S3Credentials as Adapter;
+    let read = |source: &SecretSource| source.read("the credentials", environment);
+    Ok(match told {
+        S3Credentials::Missing => {
+            return Err(invalid("the store has no 'credentials'").help(
+                "write credentials = \"env\", or a table with access_key_id and secret_access_key, a profile or a \
+                 process",
+            ));
+        }
+        S3Credentials::Env if environment.is_of_process() => Adapter::Ambient,
+        S3Credentials::Env => Adapter::Environment(environment.vars().clone()),
+        S3Credentials::Keys { access_key_id, secret_access_key, session_token } => Adapter::Static {
+            access_key: match access_key_id {
+                IdSource::Told(id) => id.clone(),
+                IdSource::From(source) => read(source)?.reveal().to_owned(),
+            },
+            secret: read(secret_access_key)?,
+            session_token: session_token.as_ref().map(read).transpose()?,
+        },
+        S3Credentials::Profile(name) => Adapter::Environment(profile_variables(name, environment)),
+        S3Credentials::Process(command) => Adapter::Process(command.clone()),
+    })
+}
+
+/// A profile that is named in the file is looked up where the user keeps such profiles; nothing else of the
+/// environment counts.
+fn profile_variables(name: &str, environment: &Environment) -> BTreeMap<String, String> {
+    let files = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+    let files =
+        files.into_iter().filter_map(|file| Some((file.to_owned(), environment.get(file)?.to_owned())));
+    files.chain([("AWS_PROFILE".to_owned(), name.to_owned())]).collect()
+}
+
+#[cfg(test)]
+#[path = "open_s3_tests.rs"]
+mod tests;

@@ -1,0 +1,279 @@
+//! `cabotage check-access`.
+
+use cabotage::{Location, Opened, Role, Target, refuse_overlap};
+use cabotage_core::{
+    Access, Attributes, DeleteOptions, Detail, Error, ErrorKind, Key, ListItem, ListScope, ObjectInfo,
+    Payload, ReadOptions, ReadRange, Result, Support, Tags, Versioning, WriteMode, WriteOptions,
+};
+use clap::Args;
+use futures::{StreamExt as _, TryStreamExt as _};
+use serde::Serialize;
+
+use crate::exit_code::Exit;
+use crate::made_folders::MadeFolders;
+use crate::options::Common;
+use crate::output::{Failure, Output};
+
+/// Beyond so many seconds servers refuse requests.
+const SKEW_MAX: u64 = 900;
+/// So many listed items are looked at for an object to read.
+const LOOK_AT: usize = 1000;
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckAccessArgs {
+    /// Where the objects are; only read
+    source: String,
+    /// Where they go; one object of a random name is written, read and deleted
+    destination: String,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of one check.
+#[derive(Debug, Serialize)]
+struct Check {
+    side: &'static str,
+    what: &'static str,
+    state: State,
+    /// The right's name with the provider, where the check is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    right: Option<&'static str>,
+    /// Escaped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    /// The right is missing.
+    Missing,
+    /// It failed otherwise.
+    Failed,
+    /// A fact to know; nothing that a run needs.
+    Note,
+}
+
+pub(crate) async fn run(args: &CheckAccessArgs, common: &Common) -> Result<Exit, Failure> {
+    let (source, destination) = (Location::parse(&args.source)?, Location::parse(&args.destination)?);
+    let stores = common.stores()?;
+    let source = common.open(&source, &stores, Role::Source, Target::Folder).await?;
+    let made = MadeFolders::before_opening(&destination);
+    let destination = common.open(&destination, &stores, Role::Destination, Target::Folder).await?;
+    refuse_overlap(&source, &destination)?;
+    let mut checks = Checks::of("source", &source);
+    checks.reading().await;
+    let mut all = checks.done;
+    let mut checks = Checks::of("destination", &destination);
+    checks.writing().await;
+    all.append(&mut checks.done);
+    drop(destination);
+    made.remove();
+    print(&all, args.json)?;
+    let complete = all.iter().all(|check| matches!(check.state, State::Ok | State::Note));
+    Ok(if complete { Exit::Success } else { Exit::Incomplete })
+}
+
+fn print(checks: &[Check], as_json: bool) -> Result<(), Failure> {
+    let mut output = Output::new();
+    for check in checks {
+        if as_json {
+            output.json(check)?;
+            continue;
+        }
+        let state = match check.state {
+            State::Ok => "ok",
+            State::Missing => "MISSING",
+            State::Failed => "FAILED",
+            State::Note => "note",
+        };
+        let right = check.right.unwrap_or("");
+        let detail = check.detail.as_deref().unwrap_or("");
+        let line = format!("{:<11}  {:<14}  {state:<7}  {right:<32}  {detail}", check.side, check.what);
+        output.line(line.trim_end())?;
+    }
+    output.finish()
+}
+
+/// The checks of one side.
+struct Checks<'a> {
+    side: &'static str,
+    opened: &'a Opened,
+    done: Vec<Check>,
+}
+
+impl<'a> Checks<'a> {
+    fn of(side: &'static str, opened: &'a Opened) -> Self {
+        Self { side, opened, done: Vec::new() }
+    }
+
+    async fn reading(&mut self) {
+        let listed = self.list().await;
+        match listed {
+            Some(Some(object)) => {
+                self.read(&object.key, object.size).await;
+                self.read_tags(&object.key).await;
+            }
+            Some(None) => self.note("read", "no object is listed, so reading can't be tried"),
+            None => {}
+        }
+        self.facts().await;
+    }
+
+    async fn writing(&mut self) {
+        self.list().await;
+        let body = || Payload::from_bytes("cabotage");
+        let written = async {
+            let key = self.probe_key()?;
+            let create = WriteOptions { mode: WriteMode::Create, ..WriteOptions::default() };
+            self.opened.store.write(&key, body(), create).await?;
+            Ok(key)
+        }
+        .await;
+        if let Some(key) = self.right("write", Access::Write, written) {
+            self.read(&key, 8).await;
+            self.write_tags(&key, body()).await;
+            let deleted = self.opened.store.delete(&key, DeleteOptions::default()).await;
+            if self.right("delete", Access::Delete, deleted).is_none() {
+                self.note(
+                    "left behind",
+                    format!("the probe object {} stays", cabotage_core::display_key(key.as_str())),
+                );
+            }
+            self.wrong_digest().await;
+        }
+        self.facts().await;
+    }
+
+    fn probe_key(&self) -> Result<Key> {
+        Key::new(format!("{}.cabotage-probe-{:032x}", self.opened.prefix, rand::random::<u128>()))
+    }
+
+    /// `None`: failed; `Some(None)`: no object among the first that are listed.
+    async fn list(&mut self) -> Option<Option<ObjectInfo>> {
+        let items = self.opened.store.list(ListScope::prefix(self.opened.prefix.as_str()));
+        let first = items.take(LOOK_AT).try_filter_map(|item| async move {
+            Ok(match item {
+                ListItem::Object(info) => Some(info),
+                _ => None,
+            })
+        });
+        let found = Box::pin(first).try_next().await;
+        self.right("list", Access::List, found)
+    }
+
+    async fn read(&mut self, key: &Key, size: u64) {
+        let range = (size > 0).then_some(ReadRange::Bounded { start: 0, end: 1 });
+        let result = async {
+            let body = self.opened.store.read(key, ReadOptions { range, ..ReadOptions::default() }).await?;
+            body.stream.try_for_each(|_| async { Ok(()) }).await
+        }
+        .await;
+        match &result {
+            Err(error) if error.kind() == ErrorKind::Archived => {
+                self.note("read", "the first object is archived, so reading can't be tried");
+            }
+            _ => {
+                self.right("read", Access::Read, result);
+            }
+        }
+    }
+
+    async fn read_tags(&mut self, key: &Key) {
+        if self.opened.store.capabilities().tags.max == 0 {
+            return;
+        }
+        let told = self.opened.store.head(key, Detail::WithTags).await.and_then(|info| {
+            let denied = || {
+                Error::new(
+                    ErrorKind::PermissionDenied,
+                    "tags are not told; without them, objects are refused as tags-unreadable",
+                )
+            };
+            info.attributes.and_then(|attributes| attributes.tags).map(drop).ok_or_else(denied)
+        });
+        self.right("read tags", Access::ReadTags, told);
+    }
+
+    async fn write_tags(&mut self, key: &Key, body: Payload) {
+        if self.opened.store.capabilities().tags.max == 0 {
+            return self.note("write tags", "the store has no tags");
+        }
+        let tags: Tags = [("cabotage".to_owned(), "probe".to_owned())].into();
+        let attributes = Attributes { tags: Some(tags), ..Attributes::default() };
+        let options = WriteOptions { attributes, ..WriteOptions::default() };
+        let written = self.opened.store.write(key, body, options).await;
+        if self.right("write tags", Access::WriteTags, written).is_some() {
+            self.read_tags(key).await;
+        }
+    }
+
+    async fn wrong_digest(&mut self) {
+        let probed = async { self.opened.probe.wrong_digest(&self.probe_key()?).await }.await;
+        match probed {
+            Ok(Support::Enforced) => {
+                self.push("digests", State::Ok, None, Some("a body with a wrong digest is refused".into()));
+            }
+            Ok(_) => {
+                self.note("digests", "a body with a wrong digest is not refused: use --verify read-back");
+            }
+            Err(error) => self.push("digests", State::Failed, None, Some(error.to_string())),
+        }
+    }
+
+    async fn facts(&mut self) {
+        match self.opened.probe.versioning().await {
+            Ok(Versioning::On) => self.note(
+                "versioning",
+                "on: older versions are not moved, and what is overwritten or deleted is kept",
+            ),
+            Ok(Versioning::Off) => self.note("versioning", "off"),
+            Ok(Versioning::Unknown) => self.note("versioning", "not known"),
+            Err(error) => self.note("versioning", format!("not known: {error}")),
+        }
+        match self.opened.probe.clock_skew().await {
+            Ok(None) => {}
+            Ok(Some(skew)) if skew.unsigned_abs() > SKEW_MAX => {
+                let detail = format!(
+                    "the server's clock is {skew} s ahead of this machine's: set this machine's clock"
+                );
+                self.push("clock", State::Failed, None, Some(detail));
+            }
+            Ok(Some(skew)) => self.push("clock", State::Ok, None, Some(format!("{skew} s apart"))),
+            Err(error) => self.push("clock", State::Failed, None, Some(error.to_string())),
+        }
+    }
+
+    /// Notes whether what needs the right went well, and hands on its result.
+    fn right<T>(&mut self, what: &'static str, access: Access, result: Result<T>) -> Option<T> {
+        let right = Some(self.opened.probe.right(access));
+        match result {
+            Ok(value) => {
+                self.push(what, State::Ok, right, None);
+                Some(value)
+            }
+            Err(error) => {
+                let denied = matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::AccountDenied);
+                let state = if denied { State::Missing } else { State::Failed };
+                self.push(what, state, right, Some(error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, what: &'static str, detail: impl Into<String>) {
+        self.push(what, State::Note, None, Some(detail.into()));
+    }
+
+    fn push(
+        &mut self,
+        what: &'static str,
+        state: State,
+        right: Option<&'static str>,
+        detail: Option<String>,
+    ) {
+        self.done.push(Check { side: self.side, what, state, right, detail });
+    }
+}

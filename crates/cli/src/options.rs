@@ -1,0 +1,99 @@
+//! The command line's types.
+
+use std::path::PathBuf;
+
+use cabotage::{Environment, Location, OpenOptions, Opened, Role, Stores, Target, open};
+use cabotage_core::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{cmd_cat, cmd_check_access, cmd_config, cmd_head, cmd_ls, cmd_migrate, exit_code};
+
+/// Moves datasets between object stores and disks, verified.
+///
+/// A LOCATION is az://container/prefix, s3://bucket/prefix, file:///path or a path, configured by the standard
+/// environment variables (AZURE_STORAGE_CONNECTION_STRING; AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,
+/// AWS_ENDPOINT_URL_S3, …), or name:bucket/prefix for a store of the configuration file. What comes after the bucket
+/// is taken literally.
+#[derive(Debug, Parser)]
+#[command(name = "cabotage", version, after_help = exit_code::HELP, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Copies all objects of SOURCE to DESTINATION, verified; run it again for what is new or changed.
+    #[command(after_help = exit_code::HELP)]
+    Migrate(Box<cmd_migrate::MigrateArgs>),
+    /// Lists what is in a location.
+    Ls(cmd_ls::LsArgs),
+    /// Shows an object's attributes.
+    Head(cmd_head::HeadArgs),
+    /// Writes an object's bytes to standard output.
+    Cat(cmd_cat::CatArgs),
+    /// Tries what a migration needs, and prints the rights that are missing.
+    CheckAccess(cmd_check_access::CheckAccessArgs),
+    /// Shows the configuration.
+    Config(cmd_config::ConfigArgs),
+}
+
+/// What every verb takes.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Common {
+    /// Configuration file with named stores [default: cabotage/config.toml in the user's configuration folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Provider of s3:// locations: its endpoint, limits and quirks (aws, scaleway, ovhcloud, …)
+    #[arg(long, global = true, value_name = "NAME")]
+    s3_provider: Option<String>,
+    /// Allow http:// to hosts other than this machine
+    #[arg(long, global = true)]
+    allow_plaintext: bool,
+    /// No progress and no notes; failures and the report remain
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// How messages on standard error look
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// Log more; twice for every request
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// How messages on standard error look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For humans.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Common {
+    /// The named stores and the environment.
+    pub(crate) fn stores(&self) -> Result<Stores> {
+        Stores::load(self.config.as_deref(), Environment::of_process())
+    }
+
+    /// Opens a location.
+    pub(crate) async fn open(
+        &self,
+        location: &Location,
+        stores: &Stores,
+        role: Role,
+        target: Target,
+    ) -> Result<Opened> {
+        let options = OpenOptions {
+            role,
+            target,
+            allow_plaintext: self.allow_plaintext,
+            s3_provider: self.s3_provider.clone(),
+        };
+        open(location, stores, &options).await
+    }
+}

@@ -1,0 +1,40 @@
+//! Help texts are what their golden files say; `CABOTAGE_UPDATE_GOLDEN=1` writes them anew.
+
+mod testenv;
+
+use std::path::PathBuf;
+
+use testenv::TestEnv;
+
+#[test]
+fn help_texts() {
+    let env = TestEnv::new();
+    for (name, args) in [
+        ("help", &["--help"][..]),
+        ("migrate", &["migrate", "--help"]),
+        ("ls", &["ls", "--help"]),
+        ("head", &["head", "--help"]),
+        ("cat", &["cat", "--help"]),
+        ("check-access", &["check-access", "--help"]),
+        ("config-show", &["config", "show", "--help"]),
+    ] {
+        let ran = env.run(args);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{args:?}");
+        let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.txt"));
+        if std::env::var_os("CABOTAGE_UPDATE_GOLDEN").is_some() {
+            std::fs::write(&golden, &ran.stdout).unwrap();
+        }
+        let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+        assert_eq!(ran.stdout, expected, "{} differs", golden.display());
+    }
+}
+
+#[test]
+fn version_and_nothing_at_all() {
+    let env = TestEnv::new();
+    let version = env.run(&["--version"]);
+    assert_eq!((version.code, version.stdout), (0, format!("cabotage {}\n", env!("CARGO_PKG_VERSION"))));
+    let nothing = env.run(&[]);
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (2, ""));
+    assert!(nothing.stderr.contains("Usage: cabotage"), "{}", nothing.stderr);
+}
