@@ -1,0 +1,41 @@
+//! What is enforced: the same questions as to a server.
+
+use async_trait::async_trait;
+use cabotage_core::{
+    Access, DeleteOptions, ErrorKind, Key, Payload, Probe, Result, Sha256, Storage as _, Support, Versioning,
+    WriteOptions,
+};
+
+use crate::store::LocalStore;
+
+#[async_trait]
+impl Probe for LocalStore {
+    async fn wrong_digest(&self, key: &Key) -> Result<Support> {
+        let body = Payload::hashed(vec!["probe".into()], Sha256([0; 32]));
+        match self.write(key, body, WriteOptions::default()).await {
+            Ok(_) => {
+                self.delete(key, DeleteOptions::default()).await?;
+                Ok(Support::Ignored)
+            }
+            Err(error) if error.kind() == ErrorKind::DigestMismatch => Ok(Support::Enforced),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn versioning(&self) -> Result<Versioning> {
+        Ok(Versioning::Off)
+    }
+
+    async fn clock_skew(&self) -> Result<Option<i64>> {
+        Ok(None)
+    }
+
+    fn right(&self, access: Access) -> &'static str {
+        match access {
+            Access::List => "read and search permission on the folders",
+            Access::Read | Access::ReadTags => "read permission on the files",
+            Access::Write | Access::Delete => "write and search permission on the folders",
+            Access::WriteTags => "write permission on the files",
+        }
+    }
+}
