@@ -25,3 +25,5 @@ pub use store::S3Store;
 
 #[cfg(test)]
 mod live_tests;
+#[cfg(test)]
+mod scripted_tests;

@@ -34,9 +34,9 @@ fn fresh_name(what: &str) -> String {
     format!("s3-{what}-{}-{now}", std::process::id())
 }
 
-pub(crate) async fn fresh(what: &str, provider: Option<&str>) -> Option<S3Store> {
+async fn fresh(what: &str, provider: Option<&str>) -> Option<S3Store> {
     let store = S3Store::open(config(&fresh_name(what), provider)?).await.unwrap();
-    store.create_bucket().await.unwrap();
+    store.client().send(store.client().bucket(Operation::Open, http::Method::PUT)).await.unwrap();
     Some(store)
 }
 

@@ -53,17 +53,6 @@ impl S3Store {
         Ok(Self { client, capabilities, id })
     }
 
-    /// Creates the bucket, in the endpoint's own region. Without error when this account has it already.
-    ///
-    /// # Errors
-    /// `InvalidConfig` when someone else has it, `PermissionDenied` without the right.
-    pub async fn create_bucket(&self) -> Result<()> {
-        match self.client.send(self.client.bucket(Operation::Open, Method::PUT)).await {
-            Err(error) if error.fact("code") == Some("BucketAlreadyOwnedByYou") => Ok(()),
-            done => done.map(drop).map_err(|error| error.about(&self.client.bucket)),
-        }
-    }
-
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }
