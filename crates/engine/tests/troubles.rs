@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cabotage_core::{ErrorKind, Operation, Storage as _};
-use cabotage_engine::{Ending, Options, Stop, Verify};
+use cabotage_engine::{Ending, Options, Progress, Stop, Verify};
 use cabotage_layers::{Calls, Effect, Faults, KeyMatch, Rule};
 use common::{Bench, Events, assert_equal, get, keys, put};
 
@@ -88,16 +88,29 @@ async fn a_store_that_lies_is_found_out() {
 }
 
 #[tokio::test]
+async fn a_write_that_only_says_it_was_done_is_found_out_by_its_etag() {
+    let mut bench = filled(2).await;
+    bench.run().await;
+    put(&bench.source, "k0001", "CONTENT 1").await;
+    let rule = on_key(Operation::Write, "k0001", Calls::Every, Effect::LieStored);
+    bench.destination_faults = Some(Faults::new(vec![rule]));
+    let report = bench.run().await;
+    assert_eq!(
+        (report.objects.skipped, report.objects.failed, report.ending),
+        (1, 1, Ending::Mismatch),
+        "{report}"
+    );
+}
+
+#[tokio::test]
 async fn a_crash_at_any_moment_loses_nothing_and_is_no_conflict() {
     for round in 0..25_u64 {
         let mut bench = filled(40).await;
-        put(&bench.source, "large", vec![7_u8; 5 << 20]).await;
+        put(&bench.source, "a-large", vec![7_u8; 5 << 20]).await;
         let slow = |operation| Rule::new(operation, Effect::Delay(Duration::from_millis(1)));
-        bench.destination_faults = Some(Faults::new(vec![
-            slow(Operation::Write),
-            slow(Operation::Complete),
-            slow(Operation::WritePart),
-        ]));
+        // The head after the write is the moment between a write and its row.
+        let slowed = [Operation::Write, Operation::WritePart, Operation::Complete, Operation::Head];
+        bench.destination_faults = Some(Faults::new(slowed.map(slow).to_vec()));
         let options =
             || Options { part_threshold: 1 << 20, memory: 16 << 20, concurrency: 4, ..bench.options() };
         let run = bench.try_run(options());
@@ -131,15 +144,13 @@ async fn a_stop_finishes_what_is_in_flight() {
     let mut bench = filled(200).await;
     let delay = Rule::new(Operation::Write, Effect::Delay(Duration::from_millis(5)));
     bench.destination_faults = Some(Faults::new(vec![delay]));
-    let stop = Stop::default();
-    let run = cabotage_engine::run(
-        bench.job(bench.options()),
-        stop.clone(),
-        Arc::default(),
-        Arc::new(Events::default()),
-    );
+    let (stop, progress) = (Stop::default(), Arc::new(Progress::default()));
+    let observer = Arc::new(Events::default());
+    let run = cabotage_engine::run(bench.job(bench.options()), stop.clone(), Arc::clone(&progress), observer);
     let stopping = async {
-        tokio::time::sleep(Duration::from_millis(60)).await;
+        while progress.snapshot().done < 5 {
+            tokio::task::yield_now().await;
+        }
         stop.drain.cancel();
     };
     let (report, ()) = tokio::join!(run, stopping);
