@@ -198,7 +198,7 @@ impl Run {
 
 impl std::fmt::Display for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cabotage {} ended with {:?}\n", self.line, self.code)?;
+        writeln!(f, "cabotage {} ended with {:?}", self.line, self.code)?;
         write!(f, "stdout: {}\nstderr: {}", self.stdout, self.stderr)
     }
 }

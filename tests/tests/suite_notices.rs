@@ -21,7 +21,8 @@ async fn noticed(defect: Defect, trials: &[&str]) {
 #[tokio::test]
 async fn names() {
     noticed(Defect::ResolvesDots, &["keys::dots-inside", "keys::root-dots-leaving", "keys::dot-first"]).await;
-    noticed(Defect::DecodesPercent, &["keys::percent-slash", "keys::percent-dots", "keys::percent-percent"]).await;
+    noticed(Defect::DecodesPercent, &["keys::percent-slash", "keys::percent-dots", "keys::percent-percent"])
+        .await;
     noticed(Defect::CollapsesSlashes, &["keys::slash-double", "keys::the_whole_table"]).await;
     noticed(Defect::TrimsSlashes, &["keys::slash-last", "keys::prefix_neighbours"]).await;
     noticed(Defect::FoldsCase, &["keys::case-upper", "keys::the_whole_table"]).await;
@@ -40,8 +41,11 @@ async fn listings() {
 async fn reads_and_writes() {
     noticed(Defect::ShortBodies, &["reads::ranges", "reads::large_body"]).await;
     noticed(Defect::ReadsAnyState, &["reads::if_match", "reads::pinned_range_of_a_changed_object"]).await;
-    noticed(Defect::OverwritesAlways, &["writes::create", "writes::create_only_once", "writes::if_match_stale"])
-        .await;
+    noticed(
+        Defect::OverwritesAlways,
+        &["writes::create", "writes::create_only_once", "writes::if_match_stale"],
+    )
+    .await;
     noticed(Defect::TakesWrongDigests, &["writes::wrong_digest"]).await;
     noticed(Defect::StoresHalves, &["writes::body_too_short", "writes::dropped_over_an_object"]).await;
     noticed(Defect::DeletesBelow, &["keys::prefix_neighbours", "deletes::one", "deletes::missing"]).await;

@@ -3,7 +3,26 @@
 //! A deviation that isn't listed here fails; one that is listed and passes is reported, so that the list stays true.
 
 /// Store, beginning of its version, trial (`*` at the end: all that begin so), reason.
-const LISTED: &[(&str, &str, &str, &str)] = &[];
+const LISTED: &[(&str, &str, &str, &str)] = &[
+    (
+        "azurite",
+        "3.",
+        "uploads::aborted_is_forgotten",
+        "Blob Storage can't delete blocks that are not committed; they are invisible and expire after a week",
+    ),
+    (
+        "azurite",
+        "3.",
+        "copy_within::copy_of_dot_segments",
+        "Azurite resolves dot segments in x-ms-copy-source; pinned by its ETag, the copy fails and makes nothing",
+    ),
+    (
+        "rgw",
+        "16.",
+        "writes::wrong_digest_of_an_empty_body",
+        "an empty body's x-amz-content-sha256 isn't compared; there is no byte that could be wrong",
+    ),
+];
 
 /// Why that trial is expected to fail there.
 pub(crate) fn deviation(store: &str, version: &str, trial: &str) -> Option<&'static str> {

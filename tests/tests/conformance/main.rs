@@ -2,6 +2,8 @@
 //!
 //! `cargo test -p acceptance --test conformance -- memory::keys` runs a part of it.
 
+#![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr, reason = "the harness is a test")]
+
 mod deviations;
 mod stores;
 mod summary;

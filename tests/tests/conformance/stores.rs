@@ -1,9 +1,13 @@
 //! The stores that the suite runs on.
 
+mod clouds;
+
 use std::sync::Arc;
 
 use cabotage_core::{ListOrder, MetadataNames, MetadataRules, Preconditions, Storage, Support, TagRules};
+use cabotage_local::{LocalConfig, LocalStore};
 use cabotage_memory::{MemoryStore, full_capabilities};
+use tempfile::TempDir;
 
 /// A store under trial.
 pub(crate) struct Subject {
@@ -12,11 +16,17 @@ pub(crate) struct Subject {
     /// The server's version, as far as it is known.
     pub(crate) version: String,
     pub(crate) store: Arc<dyn Storage>,
+    /// Removes what was made for the store when the run ends.
+    _keep: Option<Keep>,
 }
 
+/// Ends with the run.
+pub(crate) type Keep = Box<dyn std::any::Any + Send + Sync>;
+
 impl Subject {
-    pub(crate) fn new(name: &str, version: &str, store: impl Storage) -> Found {
-        Found::Present(Self { name: name.to_owned(), version: version.to_owned(), store: Arc::new(store) })
+    fn found(name: &str, version: &str, store: impl Storage, keep: Option<Keep>) -> Found {
+        let (name, version) = (name.to_owned(), version.to_owned());
+        Found::Present(Self { name, version, store: Arc::new(store), _keep: keep })
     }
 
     pub(crate) fn title(&self) -> String {
@@ -27,22 +37,26 @@ impl Subject {
 /// A store, or why it isn't there.
 pub(crate) enum Found {
     Present(Subject),
-    #[allow(dead_code)]
-    Missing {
-        name: &'static str,
-        reason: String,
-    },
+    Missing { name: &'static str, reason: String },
 }
 
 /// All stores of this run.
 pub(crate) async fn find() -> Vec<Found> {
-    vec![memory(), lean_memory()]
+    vec![
+        memory(),
+        lean_memory(),
+        local().await,
+        clouds::azurite().await,
+        clouds::rgw().await,
+        clouds::minio().await,
+        clouds::any_s3().await,
+    ]
 }
 
 const OWN: &str = env!("CARGO_PKG_VERSION");
 
 fn memory() -> Found {
-    Subject::new("memory", OWN, MemoryStore::new("conformance"))
+    Subject::found("memory", OWN, MemoryStore::new("conformance"), None)
 }
 
 /// Memory under the rules of a poor server: nothing enforced, UTF-16 order, names of metadata folded, parts of 5 MiB.
@@ -69,5 +83,13 @@ fn lean_memory() -> Found {
     rules.limits.part_min = 5 << 20;
     rules.copy_within = false;
     rules.set_attributes = false;
-    Subject::new("memory-lean", OWN, MemoryStore::new("lean").with_capabilities(rules))
+    Subject::found("memory-lean", OWN, MemoryStore::new("lean").with_capabilities(rules), None)
+}
+
+/// A folder below the system's folder for temporary files.
+async fn local() -> Found {
+    let folder = TempDir::new().expect("a folder for temporary files");
+    let config = LocalConfig { root: folder.path().join("root"), create: true };
+    let store = LocalStore::open(config).await.expect("the folder opens");
+    Subject::found("local", OWN, store, Some(Box::new(folder)))
 }

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cabotage_core::{Key, PartInfo, PartSlot, Payload, Result, Upload, UploadInfo, WriteOptions};
+use cabotage_core::{ErrorKind, Key, PartInfo, PartSlot, Payload, Result, Upload, UploadInfo, WriteOptions};
 use futures::TryStreamExt as _;
 
 use super::reads::pattern;
-use crate::check::Verdict;
+use crate::check::{Verdict, refused};
 use crate::{Outcome, Place, Trial};
 
 pub(super) fn trials() -> Vec<Trial> {
     trials! { "uploads":
         in_order, out_of_order, in_parallel, one_part, smallest_parts, replaced_part, parts_are_told, resumed,
-        listed, nothing_visible_before, aborted, two_of_one_key, awkward_names,
+        listed, nothing_visible_before, aborted, aborted_is_forgotten, two_of_one_key, awkward_names,
     }
 }
 
@@ -214,6 +214,7 @@ async fn nothing_visible_before(place: Arc<Place>) -> Verdict {
     Ok(Outcome::Passed)
 }
 
+/// Nothing appears, a second abort is no error, and the name is free for another write.
 async fn aborted(place: Arc<Place>) -> Verdict {
     needs_uploads!(place);
     let (key, cut) = (place.key("upload")?, Cut::of_three(&place));
@@ -221,10 +222,28 @@ async fn aborted(place: Arc<Place>) -> Verdict {
     cut.send_all(&upload).await?;
     upload.abort().await?;
     check!(!place.exists(&key).await?, "an aborted upload made an object");
-    same!(open_uploads(&place, &place.prefix).await?, [], "uploads after the abort");
     upload.abort().await?;
     place.put(&key, "later").await?;
     same!(place.get(&key).await?, "later", "the content written after an abort");
+    same!(open_uploads(&place, &place.prefix).await?, [], "uploads after the abort and another write");
+    Ok(Outcome::Passed)
+}
+
+/// The store holds nothing of an aborted upload: it isn't listed, and who resumes it is told `NotFound`, at once or at
+/// the next call.
+async fn aborted_is_forgotten(place: Arc<Place>) -> Verdict {
+    needs_uploads!(place);
+    let (key, cut) = (place.key("upload")?, Cut::of_three(&place));
+    let upload = place.upload(&key).await?;
+    cut.send_all(&upload).await?;
+    let id = upload.id().clone();
+    upload.abort().await?;
+    same!(open_uploads(&place, &place.prefix).await?, [], "uploads after the abort");
+    let kinds = [ErrorKind::NotFound];
+    match place.store.resume_upload(&key, &id, WriteOptions::default()).await {
+        Ok(ghost) => refused(ghost.parts().await, &kinds, "the parts of a forgotten upload")?,
+        Err(error) => refused(Err::<(), _>(error), &kinds, "resuming a forgotten upload")?,
+    };
     Ok(Outcome::Passed)
 }
 
