@@ -89,9 +89,8 @@ fn print(checks: &[Check], as_json: bool) -> Result<(), Failure> {
             State::Failed => "FAILED",
             State::Note => "note",
         };
-        let right = check.right.unwrap_or("");
-        let detail = check.detail.as_deref().unwrap_or("");
-        let line = format!("{:<11}  {:<14}  {state:<7}  {right:<32}  {detail}", check.side, check.what);
+        let about: Vec<&str> = check.right.into_iter().chain(check.detail.as_deref()).collect();
+        let line = format!("{:<11}  {:<14}  {state:<7}  {}", check.side, check.what, about.join(": "));
         output.line(line.trim_end())?;
     }
     output.finish()
@@ -102,11 +101,13 @@ struct Checks<'a> {
     side: &'static str,
     opened: &'a Opened,
     done: Vec<Check>,
+    /// Nothing more can be found out.
+    lost: bool,
 }
 
 impl<'a> Checks<'a> {
     fn of(side: &'static str, opened: &'a Opened) -> Self {
-        Self { side, opened, done: Vec::new() }
+        Self { side, opened, done: Vec::new(), lost: false }
     }
 
     async fn reading(&mut self) {
@@ -124,6 +125,9 @@ impl<'a> Checks<'a> {
 
     async fn writing(&mut self) {
         self.list().await;
+        if self.lost {
+            return;
+        }
         let body = || Payload::from_bytes("cabotage");
         let written = async {
             let key = self.probe_key()?;
@@ -224,6 +228,9 @@ impl<'a> Checks<'a> {
     }
 
     async fn facts(&mut self) {
+        if self.lost {
+            return;
+        }
         match self.opened.probe.versioning().await {
             Ok(Versioning::On) => self.note(
                 "versioning",
@@ -257,6 +264,10 @@ impl<'a> Checks<'a> {
             Err(error) => {
                 let denied = matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::AccountDenied);
                 let state = if denied { State::Missing } else { State::Failed };
+                self.lost |= matches!(
+                    error.kind(),
+                    ErrorKind::BucketNotFound | ErrorKind::Unauthenticated | ErrorKind::Unreachable
+                );
                 self.push(what, state, right, Some(error.to_string()));
                 None
             }

@@ -2,7 +2,8 @@
 
 use cabotage::{Location, Opened, Role, Target};
 use cabotage_core::{
-    Detail, ListItem, ListScope, ObjectInfo, RawKey, StorageExt as _, Timestamp, display_key, display_text,
+    Detail, ListItem, ListScope, ObjectInfo, Operation, RawKey, StorageExt as _, Timestamp, display_key,
+    display_text,
 };
 use clap::Args;
 use futures::TryStreamExt as _;
@@ -32,7 +33,9 @@ pub(crate) async fn run(args: &LsArgs, common: &Common, screen: &Screen) -> Resu
     let mut empty = true;
     let delimiter = (!args.recursive).then(|| "/".to_owned());
     let scope = ListScope { prefix: opened.prefix.clone(), delimiter, ..ListScope::default() };
-    let mut items = opened.store.list(scope);
+    let label = opened.label.clone();
+    let mut items =
+        opened.store.list(scope).map_err(move |error| error.during(Operation::List).about(&label));
     while let Some(item) = items.try_next().await? {
         empty = false;
         show(&item, args.json, &mut output)?;
