@@ -36,7 +36,10 @@
 //! Bytes go to a file in `.cabotage/tmp`, are checked, synced and then renamed, and the folder is synced. What a dead
 //! process left there is removed by the next one that writes. `.cabotage` goes away when it is empty.
 //!
-//! An ETag is made of inode, size, and the times of the last change of content and inode: any change changes it.
+//! An ETag is made of inode, size, and the times of the last change of content and inode: any change changes it, as
+//! far as the clock of the file system can tell. That ticks every 1 to 10 ms before Linux 6.13, so that two changes
+//! which another program makes within one tick, leaving size and inode, look like one.
+//!
 //! Preconditions hold among all who write through this process; another process can come in between the check of an
 //! `IfMatch` and the rename (`Create` is safe against it where the file system can rename without replacing).
 

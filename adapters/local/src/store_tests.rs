@@ -79,6 +79,21 @@ impl Folder {
         self.outer.path().join("root")
     }
 
+    /// Whether files can have extended attributes here (tmpfs can since Linux 6.6).
+    fn has_xattrs(&self) -> bool {
+        let probe = fs::File::create(self.outer.path().join("probe")).unwrap();
+        fs::remove_file(self.outer.path().join("probe")).unwrap();
+        let flags = rustix::fs::XattrFlags::empty();
+        self.store.disk.use_xattrs && rustix::fs::fsetxattr(&probe, "user.probe", b"x", flags).is_ok()
+    }
+
+    /// What is below the root, relative, sorted; without the files of attributes.
+    fn objects(&self) -> Vec<String> {
+        let mut files = self.files();
+        files.retain(|path| !path.starts_with(".cabotage/attributes") && path != ".cabotage");
+        files
+    }
+
     /// What is below the root, relative, sorted.
     fn files(&self) -> Vec<String> {
         fn below(dir: &Path, base: &Path, out: &mut Vec<String>) {
@@ -341,11 +356,12 @@ async fn what_a_dead_process_left_is_removed_and_what_a_living_one_holds_is_not(
 #[tokio::test]
 async fn attributes_inside_and_beside_the_file() {
     let large = Attributes { metadata: [("big".into(), "x".repeat(100_000))].into(), ..attributes() };
-    for (folder, kept, inside) in [
+    for (folder, kept, small) in [
         (folder().await, attributes(), true),
         (folder().await, large, false),
-        (without_xattrs().await, attributes(), false),
+        (without_xattrs().await, attributes(), true),
     ] {
+        let inside = small && folder.has_xattrs();
         let store = &folder.store;
         let modified = Some(Timestamp::new(1_000_000_000, 123_000_000).unwrap());
         let options = || WriteOptions { modified, ..with_attributes(kept.clone()) };
@@ -404,6 +420,9 @@ async fn attributes_are_replaced_alone() {
 async fn damaged_attributes_are_an_error_of_that_object_alone() {
     let folder = folder().await;
     folder.store.write(&key("k"), Payload::from_bytes("x"), with_attributes(attributes())).await.unwrap();
+    if !folder.has_xattrs() {
+        return;
+    }
     let file = fs::File::open(folder.root().join("k")).unwrap();
     rustix::fs::fsetxattr(&file, "user.cabotage", b"{", rustix::fs::XattrFlags::empty()).unwrap();
     assert_eq!(kind(folder.store.head(&key("k"), Detail::Basic).await), K::Protocol);
@@ -427,6 +446,7 @@ async fn an_etag_changes_with_any_change() {
         |path| fs::rename(path, path.with_extension("x")).and_then(|()| fs::write(path, "abe")).unwrap(),
     ];
     for change in changes {
+        next_tick();
         change(&path);
         let etag = folder.store.head(&key("k"), Detail::Basic).await.unwrap().etag.unwrap();
         assert!(!seen.contains(&etag));
@@ -462,12 +482,18 @@ async fn ranges() {
     assert_eq!(kind(folder.store.read(&key("k"), version).await), K::Unsupported);
 }
 
+/// Lets the clock of the file system tick, which takes up to 10 ms on older kernels.
+fn next_tick() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
 /// Begins to read a large file, changes it, and reads on.
 async fn changed_meanwhile(change: impl FnOnce(&Path)) -> Result<Vec<u8>> {
     let folder = folder().await;
     folder.store.put(&key("k"), vec![1; 2_000_000].into()).await.unwrap();
     let mut body = folder.store.read(&key("k"), ReadOptions::default()).await.unwrap();
     let mut got = body.stream.try_next().await.unwrap().unwrap().to_vec();
+    next_tick();
     change(&folder.root().join("k"));
     while let Some(chunk) = body.stream.try_next().await? {
         got.extend_from_slice(&chunk);
@@ -541,7 +567,7 @@ async fn uploads_go_on_in_another_process() {
     assert_eq!(again.head(&key("a/k"), Detail::Basic).await.unwrap().etag, written.etag);
     assert_eq!(kind(upload.complete(&parts).await), K::NotFound);
     upload.abort().await.unwrap();
-    assert_eq!(folder.files(), ["a", "a/k"]);
+    assert_eq!(folder.objects(), ["a", "a/k"]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cabotage_core::{
@@ -22,6 +22,9 @@ use crate::error::{failed, io_failed};
 use crate::place::Spot;
 use crate::stage::{RETRIES, Staged};
 use crate::state::FileState;
+
+/// For how many milliseconds at most a change waits for the clock of the file system to tick.
+const TICKS: u32 = 50;
 
 /// Set when the caller has gone away: nothing is placed any more.
 #[derive(Clone, Debug, Default)]
@@ -210,9 +213,9 @@ impl Disk {
                 self.drop_inside(&file)?;
             }
         }
-        touch(&file, &state, &shown)?;
+        let etag = touch(&file, &state, &shown)?;
         fsync(&file).map_err(told)?;
-        Ok(Written { etag: Some(state_of(&file, &shown)?.etag()), version: None })
+        Ok(Written { etag: Some(etag), version: None })
     }
 
     /// Copies the object's bytes into a staged file; with its attributes.
@@ -239,9 +242,19 @@ impl Disk {
     }
 }
 
-/// Sets the same time again, so that the inode's own time, and with it the ETag, changes.
-fn touch(file: &File, state: &FileState, shown: &str) -> Result<()> {
-    set_modified(file, state.modified(), shown)
+/// Sets the same time again, so that the inode's own time, and with it the ETag, changes: again and again where the
+/// clock of the file system ticks every few milliseconds only (Linux before 6.13).
+fn touch(file: &File, before: &FileState, shown: &str) -> Result<ETag> {
+    let mut etag = before.etag();
+    for _ in 0..TICKS {
+        set_modified(file, before.modified(), shown)?;
+        etag = state_of(file, shown)?.etag();
+        if etag != before.etag() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(etag)
 }
 
 fn set_modified(file: &File, modified: Option<Timestamp>, shown: &str) -> Result<()> {
