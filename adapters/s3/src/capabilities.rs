@@ -5,6 +5,7 @@ use cabotage_providers::Profile;
 
 /// What a bucket at that provider can do and hold.
 ///
+/// A name with U+0000 is refused by the HTTP front of Ceph RGW 16 (400); nothing is known of a server that takes it.
 /// Listings are in the order of UTF-8 bytes, by the API reference; who relies on it checks it as it goes.
 pub(crate) fn of(profile: &Profile) -> Capabilities {
     Capabilities {
@@ -12,7 +13,11 @@ pub(crate) fn of(profile: &Profile) -> Capabilities {
         list_attributes: false,
         list_tags: false,
         list_after: true,
-        keys: KeyRules { max_bytes: Some(profile.limits.key_bytes), ..KeyRules::default() },
+        keys: KeyRules {
+            max_bytes: Some(profile.limits.key_bytes),
+            refused_chars: ['\0'].into(),
+            ..KeyRules::default()
+        },
         limits: profile.core_limits(),
         metadata: profile.metadata_rules(),
         headers: Capabilities::all_headers(),

@@ -82,7 +82,6 @@ impl Pages for Objects {
     type Item = ListItem;
 
     async fn page(&mut self, place: Place) -> Result<(Vec<ListItem>, Option<Place>)> {
-        let first = place == Place::Start;
         let root =
             if self.scope.versions { self.versions(place).await? } else { self.current(place).await? };
         let names = Names::of(&root);
@@ -102,7 +101,7 @@ impl Pages for Objects {
                 next = None;
                 break;
             }
-            if !(first && self.is_before(&item, name)) {
+            if !self.is_before(&item, name) {
                 items.push(item);
             }
         }

@@ -98,6 +98,23 @@ async fn a_replayable_body_is_hashed_first_and_must_keep_its_length() {
 }
 
 #[tokio::test]
+async fn a_create_that_met_itself_is_a_success() {
+    let etag = "\"9dd4e461268c8034f5c8564e155c67a6\"";
+    let stored = |etag: &str| Answer::new(200).header("ETag", etag).header("Content-Length", "1");
+    let create = WriteOptions { mode: WriteMode::Create, ..WriteOptions::default() };
+    for (found, fits) in [(stored(etag), true), (stored("\"other\""), false)] {
+        let (server, store) = served([Answer::close(), failure(412, "PreconditionFailed"), found]).await;
+        let written = store.write(&key("k"), Payload::from_bytes("x"), create.clone()).await;
+        assert_eq!(written.map(|written| written.etag).ok(), fits.then(|| Some(ETag::new(etag))));
+        assert_eq!(server.left(), 0);
+    }
+    let (server, store) = served([failure(412, "PreconditionFailed")]).await;
+    let error = store.write(&key("k"), Payload::from_bytes("x"), create).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PreconditionFailed, "sent once, it met another");
+    assert_eq!(server.received().len(), 1);
+}
+
+#[tokio::test]
 async fn the_form_of_an_etag_is_learnt() {
     let conflict = || failure(412, "PreconditionFailed");
     let (server, store) = served([conflict(), Answer::new(200), Answer::new(200)]).await;
@@ -238,10 +255,11 @@ async fn broken_listings_stop() {
 #[tokio::test]
 async fn a_server_that_ignores_start_after_is_filtered() {
     let all: String = ["a", "b", "c", "d"].map(contents).concat();
-    let (_server, store) = served([page(&all, Some("more"))]).await;
+    let (server, store) = served([page(&contents("0"), Some("more")), page(&all, Some("most"))]).await;
     let scope = ListScope { after: Some(key("a")), until: Some(key("c")), ..ListScope::default() };
     let items = listed(&store, scope).await.unwrap();
     assert!(matches!(&items[..], [ListItem::Object(info)] if info.key == key("b")), "{items:?}");
+    assert_eq!(server.received().len(), 2, "nothing is asked for past the end");
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Writes, copies and deletes of whole objects.
 
 use cabotage_core::{
-    Attributes, Capabilities, DeleteOptions, ETag, Error, ErrorKind, Key, ObjectInfo, Operation, Payload,
-    Result, Support, Tags, WriteMode, WriteOptions, Written,
+    Attributes, Capabilities, DeleteOptions, ETag, Error, ErrorKind, Key, Md5, ObjectInfo, Operation,
+    Payload, Result, Support, Tags, WriteMode, WriteOptions, Written,
 };
 use cabotage_http::{encode_component, encode_path};
 use http::Method;
@@ -103,8 +103,39 @@ impl Client {
                 let call = wire::with_class(call, options.tier.as_deref())?;
                 wire::with_payload(call, body.clone(), &digest)
             })
-            .await?;
-        wire::written(&reply.headers)
+            .await;
+        match reply {
+            Ok(reply) => wire::written(&reply.headers),
+            Err(error) => self.written_unheard(rules, key, &body, options, error).await,
+        }
+    }
+
+    /// A create-only write that was sent more than once and then failed its condition may have met itself: an earlier
+    /// attempt was stored, and its reply got lost. The object that is there then has these bytes (its ETag is their
+    /// MD5) and this metadata; else the error stays.
+    async fn written_unheard(
+        &self,
+        rules: &Capabilities,
+        key: &Key,
+        body: &Payload,
+        options: &WriteOptions,
+        error: Error,
+    ) -> Result<Written> {
+        let repeated = error.kind() == ErrorKind::PreconditionFailed && error.fact("attempts").is_some();
+        let Payload::Buffered { chunks, len, .. } = body else { return Err(error) };
+        if !repeated || options.mode != WriteMode::Create {
+            return Err(error);
+        }
+        let Ok(found) = self.head(key).await else { return Err(error) };
+        let sent = options.attributes.metadata.iter();
+        let sent =
+            sent.filter_map(|(name, value)| Some((rules.metadata.kept_name(name)?, value.clone()))).collect();
+        let etag = ETag::new(&hex::encode(Md5::of_chunks(chunks).0));
+        let same = found.size == *len && found.etag == Some(etag);
+        if same && found.attributes.is_some_and(|attributes| attributes.metadata == sent) {
+            return Ok(Written { etag: found.etag, version: found.version });
+        }
+        Err(error)
     }
 
     /// The condition as it can be sent: one that the server rejects is checked here, which is no guard against a race.
