@@ -34,7 +34,8 @@ impl Staged {
     }
 
     pub fn shown(&self) -> String {
-        self.disk.shown(format!("{OWN}/…/{}", self.name).as_bytes())
+        let folder = if self.temporary { TEMPORARY } else { "uploads" };
+        self.disk.shown(format!("{}/{}", own_path(folder), self.name).as_bytes())
     }
 }
 

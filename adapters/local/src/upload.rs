@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::{Disk, entries, sync_folder};
 use crate::error::{failed, io_failed};
+use crate::names::OWN;
 use crate::stage::Staged;
 use crate::store::blocking;
 use crate::write::{CancelOnDrop, Cancelled, check_options, verify};
@@ -111,6 +112,11 @@ impl LocalUpload {
         format!("{}{suffix}", self.id.0)
     }
 
+    /// For messages.
+    fn shown(&self, suffix: &str) -> String {
+        self.disk.shown(format!("{OWN}/{UPLOADS}/{}", self.name(suffix)).as_bytes())
+    }
+
     fn dir(&self) -> Result<OwnedFd> {
         self.disk.own_if_there(UPLOADS)?.ok_or_else(unknown)
     }
@@ -121,22 +127,22 @@ impl LocalUpload {
         match openat(dir, &name, flags, Mode::from_raw_mode(0o666)) {
             Ok(file) => Ok(File::from(file)),
             Err(Errno::NOENT) => Err(unknown()),
-            Err(errno) => Err(failed(errno, &name)),
+            Err(errno) => Err(failed(errno, &self.shown(suffix))),
         }
     }
 
     fn recorded(&self) -> Result<BTreeMap<u32, Part>> {
         let mut text = Vec::new();
         let mut file = self.file(&self.dir()?, ".parts", OFlags::RDONLY)?;
-        file.read_to_end(&mut text).map_err(|error| io_failed(error, &self.name(".parts")))?;
+        file.read_to_end(&mut text).map_err(|error| io_failed(error, &self.shown(".parts")))?;
         let lines = text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice::<Part>(line).ok());
         Ok(lines.map(|part| (part.number, part)).collect())
     }
 
     /// The bytes are in the file before the record says so.
     fn record(&self, data: &File, part: &Part) -> Result<PartInfo> {
-        let name = self.name(".parts");
-        fdatasync(data).map_err(|errno| failed(errno, &self.name(".data")))?;
+        let name = self.shown(".parts");
+        fdatasync(data).map_err(|errno| failed(errno, &self.shown(".data")))?;
         let mut line = vec![b'\n'];
         line.extend(serde_json::to_vec(part).map_err(bad_record)?);
         line.push(b'\n');
@@ -148,7 +154,7 @@ impl LocalUpload {
 
     fn write_at(&self, data: &File, chunks: &[Bytes], mut offset: u64) -> Result<u64> {
         for chunk in chunks {
-            data.write_all_at(chunk, offset).map_err(|error| io_failed(error, &self.name(".data")))?;
+            data.write_all_at(chunk, offset).map_err(|error| io_failed(error, &self.shown(".data")))?;
             offset += chunk.len() as u64;
         }
         Ok(offset)
@@ -165,7 +171,7 @@ impl LocalUpload {
         let dir = self.dir()?;
         let file = self.file(&dir, ".data", OFlags::RDWR)?;
         let size = self.size_of(parts)?;
-        file.set_len(size).map_err(|error| io_failed(error, &self.name(".data")))?;
+        file.set_len(size).map_err(|error| io_failed(error, &self.shown(".data")))?;
         let staged = Staged::lasting(&self.disk, dir, self.name(".data"), file);
         let written = staged.finish(&self.key, &self.options, cancelled)?;
         self.forget();
