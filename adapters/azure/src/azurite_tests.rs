@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use cabotage_core::{
-    ErrorKind as K, ListItem, ObjectForm, PartSlot, Probe as _, Secret, StorageExt as _, Support, TierClass,
-    WriteMode,
+    ErrorKind as K, ListItem, ObjectForm, PartSlot, Probe as _, ReadRange, Secret, StorageExt as _, Support,
+    Tags, TierClass, Timestamp, WriteMode,
 };
 use cabotage_http::HttpConfig;
 use futures::TryStreamExt as _;
@@ -294,6 +294,9 @@ async fn uploads() {
         parts.push(upload.part(slot, Payload::from_bytes(text)).await.unwrap());
     }
     let parts = [parts[2].clone(), parts[0].clone()];
+    let mut lied = parts.clone();
+    lied[1].etag = Some(ETag::new("x"));
+    assert_eq!(kind(upload.complete(&lied).await), K::PreconditionFailed);
     assert_eq!(upload.parts().await.unwrap(), parts);
     assert_eq!(names(&store, ListScope::default()).await.len(), 0, "nothing is visible");
     let open: Vec<UploadInfo> = store.list_uploads("u/").try_collect().await.unwrap();
@@ -350,6 +353,8 @@ async fn copies() {
         K::PreconditionFailed
     );
     assert_eq!(kind(store.copy_within(&key("none"), None, &key("t2"), plain.clone()).await), K::NotFound);
+    store.put(&key("x/../a"), Bytes::from_static(b"y")).await.unwrap();
+    assert_eq!(kind(store.copy_within(&key("x/../a"), None, &key("t2"), plain).await), K::Unsupported);
     let mut others = WriteOptions::default();
     others.attributes.headers.content_type = Some("a/b".into());
     others.attributes.tags = Some(Tags::new());

@@ -147,6 +147,13 @@ pub(crate) async fn copy(
     inner.capabilities.accepts(from)?;
     inner.capabilities.accepts(to)?;
     check_options(&inner.capabilities, options)?;
+    if from.as_str().split('/').any(|segment| segment == "." || segment == "..") {
+        // Azurite resolves them in x-ms-copy-source, plain or as %2E: another blob would be copied.
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "a name with a segment '.' or '..' can't be copied from",
+        ));
+    }
     let pinned = ReadOptions::pinned(None, from_etag.cloned());
     let source = inner.head(from, Detail::WithTags, &pinned).await?;
     let own = options.attributes != Attributes::default();

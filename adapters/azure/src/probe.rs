@@ -10,7 +10,8 @@ use http::header::{HeaderName, SERVER};
 
 use crate::capabilities::{Server, capabilities};
 use crate::list::{self, PageRequest};
-use crate::store::{AzureStore, TagAccess};
+use crate::store::AzureStore;
+use crate::tags::TagAccess;
 use crate::wire::{Wire, text};
 
 const HIERARCHICAL: HeaderName = HeaderName::from_static("x-ms-is-hns-enabled");
@@ -55,6 +56,10 @@ async fn lists_tags(wire: &Wire, access: &TagAccess) -> Result<bool> {
             list::parse(&reply.bytes(1024 * 1024).await?)?;
             access.readable();
             Ok(true)
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
+            access.denied();
+            Ok(false)
         }
         Err(error) if is_answer(error.kind()) => Ok(false),
         Err(error) => Err(error),

@@ -1,32 +1,28 @@
 //! The store.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use cabotage_core::{
     Attributes, Capabilities, DeleteOptions, Detail, ETag, Error, ErrorKind, Key, ListScope, ListStream,
-    ObjectBody, ObjectInfo, Operation, Payload, PresignMethod, Presigned, ReadOptions, ReadRange, Result,
-    Storage, StoreId, Tags, Timestamp, Upload, UploadId, UploadInfo, WriteOptions, Written,
+    ObjectBody, ObjectInfo, Operation, Payload, PresignMethod, Presigned, ReadOptions, Result, Storage,
+    StoreId, Upload, UploadId, UploadInfo, WriteOptions, Written,
 };
-use cabotage_http::{Call, Endpoint, Expect, HttpClient, Reply};
+use cabotage_http::{Endpoint, Expect, HttpClient};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use http::header::{
-    CONTENT_RANGE, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, RANGE,
-};
+use http::header::{HeaderValue, IF_MATCH};
 use http::{Method, StatusCode};
 
 use crate::attributes::{check_options, write_headers};
 use crate::auth::Auth;
 use crate::body::{md5_of, md5_text};
 use crate::config::AzureConfig;
-use crate::info::{self, Md5Of};
+use crate::tags::TagAccess;
 use crate::wire::{BLOB_TYPE, CONTENT_MD5, Wire, text, written};
-use crate::{change, list, open_uploads, probe, sign, upload};
+use crate::{change, list, open_uploads, probe, upload};
 
 /// Deletes at once of [`Storage::delete_many`].
 const DELETES: usize = 16;
@@ -40,43 +36,6 @@ pub(crate) struct Inner {
     pub(crate) capabilities: Capabilities,
     pub(crate) tags: TagAccess,
     id: StoreId,
-}
-
-/// What is known of the right to read tags. It is learned once and kept.
-#[derive(Debug, Default)]
-pub(crate) struct TagAccess(AtomicU8);
-
-impl TagAccess {
-    const READABLE: u8 = 1;
-    const DENIED: u8 = 2;
-    const NONE: u8 = 3;
-
-    /// Whether it makes sense to ask for them.
-    pub(crate) fn wanted(&self) -> bool {
-        self.0.load(Ordering::Relaxed) < Self::DENIED
-    }
-
-    /// Whether they can be read.
-    pub(crate) fn known(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == Self::READABLE
-    }
-
-    /// Whether the account has no tags at all.
-    pub(crate) fn none(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == Self::NONE
-    }
-
-    pub(crate) fn readable(&self) {
-        self.0.store(Self::READABLE, Ordering::Relaxed);
-    }
-
-    pub(crate) fn denied(&self) {
-        self.0.store(Self::DENIED, Ordering::Relaxed);
-    }
-
-    pub(crate) fn absent(&self) {
-        self.0.store(Self::NONE, Ordering::Relaxed);
-    }
 }
 
 impl AzureStore {
@@ -121,55 +80,12 @@ fn store_id(endpoint: &Endpoint, container: &str) -> StoreId {
 
 impl Inner {
     /// Refuses the names that the service would take for others.
-    fn check_name(&self, key: &Key) -> Result<()> {
+    pub(crate) fn check_name(&self, key: &Key) -> Result<()> {
         let rules = &self.capabilities.keys;
         let changed = key.as_str().contains('\\')
             || (rules.refuses_dot_segments
                 && key.as_str().split('/').any(|segment| segment == "." || segment == ".."));
         if changed { self.capabilities.accepts(key) } else { Ok(()) }
-    }
-
-    pub(crate) async fn head(&self, key: &Key, detail: Detail, options: &ReadOptions) -> Result<ObjectInfo> {
-        self.check_name(key)?;
-        let call = self.wire.blob_call(Operation::Head, Method::HEAD, key);
-        let reply = self.wire.send(conditions(call, options)?).await?;
-        let size =
-            reply.content_length().ok_or_else(|| protocol("the reply doesn't tell the blob's length"))?;
-        let mut info = info::from_headers(key, &reply.headers, size, Md5Of::Blob);
-        let tags = match (info::tag_count(&reply.headers), detail) {
-            (Some(0), _) => Some(Tags::new()),
-            _ if self.tags.none() => Some(Tags::new()),
-            (_, Detail::Basic) => None,
-            (None, Detail::WithTags) if self.tags.known() => Some(Tags::new()),
-            (_, Detail::WithTags) => self.read_tags(key, options.version.as_deref()).await?,
-        };
-        if let Some(attributes) = &mut info.attributes {
-            attributes.tags = tags;
-        }
-        Ok(info)
-    }
-
-    async fn read(&self, key: &Key, mut options: ReadOptions) -> Result<ObjectBody> {
-        self.check_name(key)?;
-        if let Some(suffix @ ReadRange::Suffix(_)) = options.range {
-            // The service has no ranges from the end; Azurite answers one with the whole blob and 206.
-            let info = self.head(key, Detail::Basic, &options).await?;
-            let range = suffix.within(info.size)?;
-            options.range = Some(ReadRange::Bounded { start: range.start, end: range.end });
-            options.if_match = options.if_match.or(info.etag);
-        }
-        let mut call = self.wire.blob_call(Operation::Read, Method::GET, key);
-        let range = options.range;
-        if let Some(range) = range {
-            call = call.text_header(RANGE.as_str(), &range_text(range)?)?.expect(Expect::Only(&[206]));
-        }
-        let reply = self.wire.send(conditions(call, &options)?).await?;
-        let body = match range {
-            Some(asked) => ranged(key, &reply, asked)?,
-            None => whole(key, &reply)?,
-        };
-        let (info, range) = body;
-        Ok(ObjectBody { info, range, stream: reply.stream() })
     }
 
     pub(crate) async fn write(&self, key: &Key, body: Payload, options: &WriteOptions) -> Result<Written> {
@@ -221,65 +137,6 @@ impl Inner {
             Err(error) => Err(error),
         }
     }
-}
-
-fn conditions(mut call: Call, options: &ReadOptions) -> Result<Call> {
-    if let Some(version) = &options.version {
-        call = call.query("versionid", version);
-    }
-    for (name, etag) in [(IF_MATCH, &options.if_match), (IF_NONE_MATCH, &options.if_none_match)] {
-        if let Some(etag) = etag {
-            call = call.text_header(name.as_str(), &etag.quoted())?;
-        }
-    }
-    let dates: [(_, Option<Timestamp>); 2] =
-        [(IF_MODIFIED_SINCE, options.if_modified_since), (IF_UNMODIFIED_SINCE, options.if_unmodified_since)];
-    for (name, date) in dates {
-        if let Some(date) = date {
-            call = call.header(name, sign::http_date(date)?);
-        }
-    }
-    Ok(call)
-}
-
-/// # Errors
-/// `PreconditionFailed` for a range that is empty whatever the blob's size.
-fn range_text(range: ReadRange) -> Result<String> {
-    match range {
-        ReadRange::Bounded { start, end } => {
-            range.within(u64::MAX)?;
-            Ok(format!("bytes={start}-{}", end - 1))
-        }
-        ReadRange::From(start) => Ok(format!("bytes={start}-")),
-        ReadRange::Suffix(last) => Ok(format!("bytes=-{last}")),
-    }
-}
-
-fn whole(key: &Key, reply: &Reply) -> Result<(ObjectInfo, Range<u64>)> {
-    let size = reply.content_length().ok_or_else(|| protocol("the reply doesn't tell the blob's length"))?;
-    Ok((info::from_headers(key, &reply.headers, size, Md5Of::Blob), 0..size))
-}
-
-/// Compares what came with what was asked for. Azurite answers a range past the end with 206, no bytes and an end before
-/// its start.
-fn ranged(key: &Key, reply: &Reply, asked: ReadRange) -> Result<(ObjectInfo, Range<u64>)> {
-    let told = text(&reply.headers, &CONTENT_RANGE).unwrap_or_default();
-    let wrong =
-        || protocol(&format!("the reply's Content-Range is '{told}', which is not what was asked for"));
-    let (place, size) =
-        told.strip_prefix("bytes ").and_then(|rest| rest.split_once('/')).ok_or_else(wrong)?;
-    let size: u64 = size.parse().map_err(|_| wrong())?;
-    let range = asked.within(size)?;
-    let expected = format!("{}-{}", range.start, range.end - 1);
-    let length = reply.content_length().unwrap_or(range.end - range.start);
-    if place != expected || length != range.end - range.start || reply.status != StatusCode::PARTIAL_CONTENT {
-        return Err(wrong());
-    }
-    Ok((info::from_headers(key, &reply.headers, size, Md5Of::Range), range))
-}
-
-fn protocol(message: &str) -> Error {
-    Error::new(ErrorKind::Protocol, message)
 }
 
 impl fmt::Debug for AzureStore {
@@ -392,3 +249,7 @@ impl Storage for AzureStore {
 #[cfg(test)]
 #[path = "azurite_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "reply_tests.rs"]
+mod reply_tests;

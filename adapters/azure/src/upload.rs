@@ -186,7 +186,7 @@ impl AzureUpload {
     }
 
     async fn commit(&self, parts: &[PartInfo]) -> Result<Written> {
-        let names: Vec<String> = parts.iter().map(|part| block_name(&self.id, part.number)).collect();
+        let names = self.names(parts)?;
         let list: String = names.iter().map(|name| format!("<Uncommitted>{name}</Uncommitted>")).collect();
         let document = format!("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>{list}</BlockList>");
         let md5 = md5_of(&Payload::from_bytes(document.clone())).await?;
@@ -209,6 +209,21 @@ impl AzureUpload {
             return Ok(Written { etag: Some(etag), version: None });
         }
         Err(gone(failure))
+    }
+
+    /// The blocks' names, each checked against the one that sending the part told.
+    fn names(&self, parts: &[PartInfo]) -> Result<Vec<String>> {
+        let named = |part: &PartInfo| {
+            let name = block_name(&self.id, part.number);
+            match &part.etag {
+                Some(etag) if etag.bare() != name => {
+                    let message = format!("part {} is not held as it was named", part.number);
+                    Err(Error::new(ErrorKind::PreconditionFailed, message))
+                }
+                _ => Ok(name),
+            }
+        };
+        parts.iter().map(named).collect()
     }
 
     /// The blob's ETag, if it consists of exactly those blocks.
@@ -264,7 +279,8 @@ impl Upload for AzureUpload {
     }
 
     /// Does nothing: the service can't delete blocks that are not committed. They are never visible and expire after a
-    /// week.
+    /// week; till then, [`list_uploads`](cabotage_core::Storage::list_uploads) tells of them. Writing an empty blob over
+    /// them and deleting it would discard them, but also those of others, and would show an empty blob meanwhile.
     async fn abort(&self) -> Result<()> {
         Ok(())
     }
