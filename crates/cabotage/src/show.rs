@@ -86,6 +86,11 @@ impl Stores {
                     Some(source) => settings.push(self.secret(name, source)),
                     None => settings.extend(self.of_table(&name, inner)),
                 },
+                // Arguments of a program may be anything.
+                Value::String(text) if key == "process" => {
+                    let program = text.split_whitespace().next().unwrap_or_default();
+                    settings.push(self.told(name, program.to_owned()));
+                }
                 Value::String(text) => settings.push(self.told(name, text.clone())),
                 other => settings.push(self.told(name, plain(other))),
             }
@@ -148,6 +153,7 @@ fn default_of(kind: &StoreSettings, name: &str) -> String {
         ("credentials", _) => NOT_SET,
         ("addressing", StoreSettings::S3(settings)) if settings.endpoint.is_some() => "path",
         ("addressing" | "region" | "endpoint", StoreSettings::S3(_)) => "<the provider's>",
+        ("provider", StoreSettings::S3(settings)) if settings.endpoint.is_none() => "aws, as a source only",
         ("provider", _) => "generic",
         ("account", _) => "<the connection string's>",
         ("endpoint", _) => "<the account's>",

@@ -116,3 +116,11 @@ fn an_unknown_store_is_told_with_the_known_ones() {
     let none = Stores::without_file(Environment::default()).named("C").unwrap_err().to_string();
     assert!(none.contains("no configuration file") && none.contains("./C:"), "{none}");
 }
+
+#[test]
+fn the_example_of_the_guide_is_valid() {
+    let guide = include_str!("../../../docs/guide.md");
+    let example = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let stores = load(example).unwrap();
+    assert!(stores.stores.len() >= 3, "{:?}", stores.stores.keys());
+}

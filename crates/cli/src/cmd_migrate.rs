@@ -108,10 +108,14 @@ pub(crate) async fn run(args: &MigrateArgs, common: &Common, screen: &Screen) ->
     let stores = common.stores()?;
     let options = options(args, stores.environment())?;
     let reporter = Reporter::new(screen.clone(), common.log_format, common.quiet);
-    let signals = Signals::new()?;
-    let source = common.open(&source, &stores, Role::Source, Target::Folder).await?;
+    let mut signals = Signals::new()?;
     let made = if args.dry_run { MadeFolders::before_opening(&destination) } else { MadeFolders::default() };
-    let destination = common.open(&destination, &stores, Role::Destination, Target::Folder).await?;
+    let opening = async {
+        let source = common.open(&source, &stores, Role::Source, Target::Folder).await?;
+        let destination = common.open(&destination, &stores, Role::Destination, Target::Folder).await?;
+        Ok((source, destination))
+    };
+    let (source, destination) = signals.or_interrupted(opening).await?;
     refuse_overlap(&source, &destination)?;
     let job = Job { source: side(source), destination: side(destination), options };
     let report = go(job, &reporter, signals).await;

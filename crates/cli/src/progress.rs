@@ -106,7 +106,7 @@ fn class_name(class: cabotage_engine::Class) -> &'static str {
 
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{spinner} [{bar:24}] {wide_msg}");
+    let style = ProgressStyle::with_template("{spinner} [{bar:16}] {wide_msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar
 }

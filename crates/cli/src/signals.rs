@@ -25,6 +25,17 @@ impl Signals {
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
+    /// Waits for what comes before the run; a signal ends it.
+    ///
+    /// # Errors
+    /// Those of the future; `Cancelled` on a signal.
+    pub(crate) async fn or_interrupted<T>(&mut self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            result = future => result,
+            () = self.next() => Err(Error::new(ErrorKind::Cancelled, "interrupted before anything was written")),
+        }
+    }
+
     /// The first signal drains the run, the second stops it at once, the third ends the process.
     pub(crate) async fn pass_on(mut self, stop: &Stop, reporter: &Reporter) {
         self.next().await;

@@ -97,3 +97,27 @@ fn a_full_standard_output_is_told() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no space is left"));
 }
+
+#[test]
+fn the_first_signal_ends_a_run_in_order() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let args = ["migrate", "s3://bucket", "out"];
+    for signal in ["INT", "TERM"] {
+        let env = TestEnv::new()
+            .var("AWS_ACCESS_KEY_ID", "AK")
+            .var("AWS_SECRET_ACCESS_KEY", "HUSH")
+            .var("AWS_ENDPOINT_URL", &endpoint);
+        let child = env
+            .command(&args)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _connection = silent.accept().unwrap();
+        let sent = std::process::Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{output:?}");
+    }
+}
