@@ -163,6 +163,8 @@ impl Run {
         };
         let all = format!("{}{}", run.stdout, run.stderr);
         assert!(!all.contains("panicked at"), "a panic: {run}");
+        let raw = all.chars().find(|c| (c.is_control() && !"\n\t".contains(*c)) || *c == '\u{202e}');
+        assert!(raw.is_none(), "{raw:?} is printed: {}", all.escape_debug());
         for secret in secrets {
             assert!(!all.contains(secret.as_str()), "a secret shows in the output of {}", run.line);
         }

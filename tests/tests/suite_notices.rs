@@ -1,5 +1,7 @@
 //! The suite can fail: stores with one planted defect each, and the trials that must notice it.
 
+#![allow(clippy::panic, reason = "a test")]
+
 mod broken;
 
 use std::sync::Arc;

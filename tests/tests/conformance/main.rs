@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     for found in runtime.block_on(stores::find()) {
         match found {
             Found::Present(subject) => cases.extend(cases_of(&Arc::new(subject), &runtime, &summary)),
-            Found::Missing { name, reason } => cases.push(missing(name, reason, &summary)),
+            Found::Missing { name, reason } => cases.push(missing(name, &reason, &summary)),
         }
     }
     let narrowed = arguments.list || arguments.filter.is_some() || !arguments.skip.is_empty();
@@ -74,10 +74,10 @@ fn judge(
 }
 
 /// A server that isn't there: one case that the summary names as ignored, or one that fails.
-fn missing(name: &'static str, reason: String, summary: &Arc<Summary>) -> Trial {
+fn missing(name: &'static str, reason: &str, summary: &Arc<Summary>) -> Trial {
     let required = acceptance::required().contains(name);
     if !required {
-        summary.add(name, Entry::Missing(reason.clone()));
+        summary.add(name, Entry::Missing(reason.to_owned()));
     }
     let text = format!("CABOTAGE_REQUIRE names {name}, and {reason}");
     Trial::test(format!("{name}::is_there"), move || Err(Failed::from(text))).with_ignored_flag(!required)
