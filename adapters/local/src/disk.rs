@@ -8,14 +8,20 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cabotage_core::{Error, ErrorKind, Key, Operation, Result, display_text};
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fsync, openat, openat2, statat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, fsync, openat, openat2,
+    statat,
 };
 use rustix::io::Errno;
 
 use crate::config::LocalConfig;
 use crate::error::{failed, io_failed};
+use crate::state::FileState;
 
 const SHARDS: usize = 256;
+
+/// File systems that number their inodes anew when they look at them again: FUSE, FAT, exFAT, SMB, SMB2, 9P
+/// (their magic numbers in linux/magic.h).
+const RENUMBERED: [i128; 6] = [0x6573_5546, 0x4d44, 0x2011_bab0, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997];
 
 /// What stands under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,8 @@ pub(crate) struct Disk {
     root: OwnedFd,
     pub path: PathBuf,
     locks: Vec<Mutex<()>>,
+    /// Whether a file keeps its inode number.
+    inodes: bool,
     /// Whether upper and lower case are the same name here.
     folding: OnceLock<bool>,
     /// How many files of ours are in `.cabotage/tmp`.
@@ -52,11 +60,17 @@ impl Disk {
         let root = openat(CWD, &path, flags, Mode::empty()).map_err(|e| open_failed(e.into(), &shown))?;
         let locks = (0..SHARDS).map(|_| Mutex::new(())).collect();
         let (folding, staged) = (OnceLock::new(), Mutex::new(0));
-        let disk = Self { root, path, locks, folding, staged, use_xattrs: true };
+        let inodes = fstatfs(&root).is_ok_and(|found| !RENUMBERED.contains(&i128::from(found.f_type)));
+        let disk = Self { root, path, locks, inodes, folding, staged, use_xattrs: true };
         if let Some(folding) = disk.folding_seen()? {
             let _ = disk.folding.set(folding);
         }
         Ok(disk)
+    }
+
+    /// The state that a file is in.
+    pub fn state(&self, stat: &Stat) -> FileState {
+        FileState::of(stat, self.inodes)
     }
 
     /// Keeps others in this process from changing the object.
@@ -86,7 +100,8 @@ impl Disk {
             let name = entry.file_name().to_bytes();
             let swapped: Vec<u8> = name.iter().map(|b| swap_case(*b)).collect();
             if swapped != name {
-                return Ok(Some(same_file(&dir, name, &swapped)));
+                let found = stat(&dir, &swapped).is_ok();
+                return Ok(Some(found && !holds_exactly(&dir, &swapped).unwrap_or(true)));
             }
         }
         Ok(None)
@@ -147,12 +162,6 @@ fn open_failed(error: std::io::Error, shown: &str) -> Error {
 
 fn swap_case(b: u8) -> u8 {
     if b.is_ascii_lowercase() { b.to_ascii_uppercase() } else { b.to_ascii_lowercase() }
-}
-
-/// Whether both names lead to the same file.
-pub(crate) fn same_file(dir: &OwnedFd, one: &[u8], other: &[u8]) -> bool {
-    let id = |name| stat(dir, name).map(|stat| (stat.st_dev, stat.st_ino));
-    matches!((id(one), id(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// What a name stands for; links are not followed.

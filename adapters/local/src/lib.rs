@@ -23,7 +23,7 @@
 //! that can't be read are. Nothing is followed through a link. Empty folders are not listed.
 //!
 //! Where the file system doesn't tell upper from lower case, a name that would fall together with another is refused
-//! (`KeyRejected`).
+//! (`KeyRejected`), and an object is found under its exact name only; each look-up then reads the folders on the way.
 //!
 //! # Attributes
 //!
@@ -38,7 +38,8 @@
 //!
 //! An ETag is made of inode, size, and the times of the last change of content and inode: any change changes it, as
 //! far as the clock of the file system can tell. That ticks every 1 to 10 ms before Linux 6.13, so that two changes
-//! which another program makes within one tick, leaving size and inode, look like one.
+//! which another program makes within one tick, leaving size and inode, look like one. FUSE, FAT, exFAT, SMB and 9P
+//! number their inodes anew now and then, so there an ETag is made of size and times alone.
 //!
 //! Preconditions hold among all who write through this process; another process can come in between the check of an
 //! `IfMatch` and the rename (`Create` is safe against it where the file system can rename without replacing).

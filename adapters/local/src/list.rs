@@ -19,7 +19,6 @@ use crate::disk::{Disk, Kind, entries, file_stat, kind, kind_of, stat};
 use crate::error::failed;
 use crate::names::{Forms, Mark, OWN, names, parse};
 use crate::read::info;
-use crate::state::FileState;
 use crate::store::blocking;
 
 /// Most items that one turn on a blocking thread brings.
@@ -324,7 +323,7 @@ impl Walk {
             Err(errno) => return Err(self.failed(errno, path)),
         };
         let state = match file_stat(&file) {
-            Ok(stat) => FileState::of(&stat),
+            Ok(stat) => self.disk.state(&stat),
             Err(_) => return Ok(None),
         };
         let mut told = info(key, &state);
@@ -339,7 +338,7 @@ impl Walk {
         let split = path.iter().rposition(|b| *b == b'/');
         let (folder, name) = split.map_or((&b""[..], path), |at| (&path[..at], &path[at + 1..]));
         let found = self.disk.folder(folder).and_then(|dir| stat(&dir, name));
-        Ok(found.ok().map(|stat| ListItem::Object(info(key, &FileState::of(&stat)))))
+        Ok(found.ok().map(|stat| ListItem::Object(info(key, &self.disk.state(&stat)))))
     }
 
     fn failed(&self, errno: Errno, path: &[u8]) -> Error {

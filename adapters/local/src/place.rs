@@ -6,7 +6,7 @@ use cabotage_core::{Error, ErrorKind, Key, Result};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
 
-use crate::disk::{Disk, Kind, holds_exactly, kind, kind_of, stat, sync_folder};
+use crate::disk::{Disk, Kind, holds_exactly, kind as kind_of_name, kind_of, stat, sync_folder};
 use crate::error::failed;
 use crate::names::{Forms, Names};
 
@@ -112,7 +112,10 @@ impl Disk {
 
     fn exact(&self, path: &[String], name: &str) -> Result<bool> {
         let Some(dir) = self.open_folder(path)? else { return Ok(false) };
-        holds_exactly(&dir, name.as_bytes()).map_err(|errno| failed(errno, &self.shown(&joined(path))))
+        match holds_exactly(&dir, name.as_bytes()) {
+            Err(Errno::NOENT) => Ok(false),
+            found => found.map_err(|errno| failed(errno, &self.shown(&joined(path)))),
+        }
     }
 
     fn open_folder(&self, path: &[String]) -> Result<Option<OwnedFd>> {
@@ -181,15 +184,17 @@ impl Disk {
 
     fn enter_one(&self, dir: &OwnedFd, folders: &[String], name: &str) -> Result<Option<OwnedFd>> {
         let told = |errno| failed(errno, &self.shown(&joined(&[folders, &[name.to_owned()]].concat())));
-        match self.kind_at(dir, folders, name)? {
-            Kind::Folder => {}
-            Kind::File => return Ok(None),
-            Kind::Special => return Err(obstacle(&self.shown(&joined(folders)), name)),
-            Kind::Absent => match mkdirat(dir, name, Mode::from_raw_mode(0o777)) {
-                Ok(()) => sync_folder(dir).map_err(told)?,
-                Err(Errno::EXIST) => {}
-                Err(errno) => return Err(told(errno)),
-            },
+        loop {
+            match self.kind_at(dir, folders, name)? {
+                Kind::Folder => break,
+                Kind::File => return Ok(None),
+                Kind::Special => return Err(obstacle(&self.shown(&joined(folders)), name)),
+                Kind::Absent => match mkdirat(dir, name, Mode::from_raw_mode(0o777)) {
+                    Ok(()) => sync_folder(dir).map_err(told)?,
+                    Err(Errno::EXIST) => {}
+                    Err(errno) => return Err(told(errno)),
+                },
+            }
         }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         openat(dir, name, flags, Mode::empty()).map(Some).map_err(told)
@@ -202,13 +207,16 @@ impl Disk {
     /// What stands under the name; an error where that is there in another case.
     fn kind_at(&self, dir: &OwnedFd, folders: &[String], name: &str) -> Result<Kind> {
         let told = |errno| failed(errno, &self.shown(&joined(folders)));
-        let kind = kind(dir, name.as_bytes()).map_err(told)?;
+        let kind = kind_of_name(dir, name.as_bytes()).map_err(told)?;
         if kind == Kind::Absent || !self.folding() {
             return Ok(kind);
         }
         let listed = self.folder(&joined(folders)).map_err(told)?;
         if holds_exactly(&listed, name.as_bytes()).map_err(told)? {
             return Ok(kind);
+        }
+        if kind_of_name(dir, name.as_bytes()).map_err(told)? == Kind::Absent {
+            return Ok(Kind::Absent); // removed since
         }
         let message =
             "the file system doesn't tell upper from lower case, and the name is taken in another case";

@@ -54,7 +54,7 @@ pub(crate) struct Begun {
 
 enum Rest {
     Whole(Bytes),
-    Open(OpenObject),
+    Open(OpenObject, Arc<Disk>),
 }
 
 impl Disk {
@@ -64,7 +64,7 @@ impl Disk {
         let path = self.shown(&spot.path());
         let file = self.file(&spot.path()).map_err(|errno| failed(errno, &path))?;
         let stat = file_stat(&file).map_err(|errno| failed(errno, &path))?;
-        Ok(OpenObject { file, state: FileState::of(&stat), key: key.clone(), path })
+        Ok(OpenObject { file, state: self.state(&stat), key: key.clone(), path })
     }
 
     pub fn head(&self, key: &Key) -> Result<ObjectInfo> {
@@ -78,7 +78,7 @@ impl Disk {
     }
 
     /// Opens the object and checks the conditions; a small body is read on the way.
-    pub fn begin_read(&self, key: &Key, options: &ReadOptions) -> Result<Begun> {
+    pub fn begin_read(self: &Arc<Self>, key: &Key, options: &ReadOptions) -> Result<Begun> {
         if options.version.is_some() {
             return Err(Error::new(ErrorKind::Unsupported, "a folder keeps no versions"));
         }
@@ -90,9 +90,9 @@ impl Disk {
             None => 0..info.size,
         };
         let rest = if range.end - range.start <= SMALL {
-            Rest::Whole(object.bytes(&range, &range)?)
+            Rest::Whole(object.bytes(self, &range, &range)?)
         } else {
-            Rest::Open(object)
+            Rest::Open(object, Arc::clone(self))
         };
         Ok(Begun { info, range, rest })
     }
@@ -100,7 +100,7 @@ impl Disk {
 
 impl OpenObject {
     /// Those bytes of the body. With its last ones the file must still be in the state in which it was opened.
-    fn bytes(&self, piece: &Range<u64>, body: &Range<u64>) -> Result<Bytes> {
+    fn bytes(&self, disk: &Disk, piece: &Range<u64>, body: &Range<u64>) -> Result<Bytes> {
         let len = usize::try_from(piece.end - piece.start)
             .map_err(|_| Error::new(ErrorKind::Internal, "a piece past the address space"))?;
         let mut buffer = BytesMut::zeroed(len);
@@ -110,7 +110,7 @@ impl OpenObject {
         })?;
         if piece.end == body.end {
             let stat = file_stat(&self.file).map_err(|errno| failed(errno, &self.path))?;
-            if !FileState::of(&stat).same_bytes(&self.state) {
+            if !disk.state(&stat).same_bytes(&self.state) {
                 return Err(self.changed());
             }
         }
@@ -128,22 +128,25 @@ impl Begun {
         let stream = match rest {
             Rest::Whole(bytes) if bytes.is_empty() => futures::stream::empty().boxed(),
             Rest::Whole(bytes) => futures::stream::iter([Ok(bytes)]).boxed(),
-            Rest::Open(object) => pieces(object, range.clone()),
+            Rest::Open(object, disk) => pieces(disk, object, range.clone()),
         };
         ObjectBody { info, range, stream }
     }
 }
 
-fn pieces(object: OpenObject, body: Range<u64>) -> ByteStream {
+fn pieces(disk: Arc<Disk>, object: OpenObject, body: Range<u64>) -> ByteStream {
     let next = Some(body.start);
-    futures::stream::unfold((Arc::new(object), body, next), |(object, body, next)| async move {
-        let start = next.filter(|start| *start < body.end)?;
-        let piece = start..body.end.min(start + CHUNK);
-        let (reader, whole, end) = (Arc::clone(&object), body.clone(), piece.end);
-        let read = blocking(move || reader.bytes(&piece, &whole)).await;
-        let read = read.map_err(|error| error.during(Operation::Read).on(&object.key));
-        let next = read.is_ok().then_some(end);
-        Some((read, (object, body, next)))
+    futures::stream::unfold((Arc::new(object), body, next), move |(object, body, next)| {
+        let disk = Arc::clone(&disk);
+        async move {
+            let start = next.filter(|start| *start < body.end)?;
+            let piece = start..body.end.min(start + CHUNK);
+            let (reader, whole, end) = (Arc::clone(&object), body.clone(), piece.end);
+            let read = blocking(move || reader.bytes(&disk, &piece, &whole)).await;
+            let read = read.map_err(|error| error.during(Operation::Read).on(&object.key));
+            let next = read.is_ok().then_some(end);
+            Some((read, (object, body, next)))
+        }
     })
     .boxed()
 }

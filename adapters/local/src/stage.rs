@@ -23,31 +23,42 @@ pub(crate) struct Staged {
     pub dir: OwnedFd,
     pub name: String,
     pub file: File,
-    temporary: bool,
     pub placed: bool,
+    /// Of a temporary file. Dropped last: a folder goes away only when its files are closed, on some file systems.
+    turn: Option<Turn>,
+}
+
+/// One of the temporary files of this process; with the last one their folder goes away.
+#[derive(Debug)]
+struct Turn(Arc<Disk>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut staged = lock(&self.0.staged);
+        *staged -= 1;
+        if *staged == 0 {
+            self.0.tidy(TEMPORARY);
+        }
+    }
 }
 
 impl Staged {
     /// A file that outlives this process.
     pub fn lasting(disk: &Arc<Disk>, dir: OwnedFd, name: String, file: File) -> Self {
-        Self { disk: Arc::clone(disk), dir, name, file, temporary: false, placed: false }
+        Self { disk: Arc::clone(disk), dir, name, file, placed: false, turn: None }
     }
 
     pub fn shown(&self) -> String {
-        let folder = if self.temporary { TEMPORARY } else { "uploads" };
+        let folder = if self.turn.is_some() { TEMPORARY } else { "uploads" };
         self.disk.shown(format!("{}/{}", own_path(folder), self.name).as_bytes())
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        if !self.temporary {
-            return;
-        }
-        if !self.placed {
+        if self.turn.is_some() && !self.placed {
             let _ = unlinkat(&self.dir, &self.name, AtFlags::empty());
         }
-        self.disk.release();
     }
 }
 
@@ -55,17 +66,14 @@ impl Disk {
     /// A new temporary file, held by a lock that ends with this process.
     pub fn stage(self: &Arc<Self>) -> Result<Staged> {
         for _ in 0..RETRIES {
-            let dir = self.acquire()?;
+            let (turn, dir) = self.acquire()?;
             match self.new_file(&dir) {
                 Ok(Some((name, file))) => {
                     let disk = Arc::clone(self);
-                    return Ok(Staged { disk, dir, name, file, temporary: true, placed: false });
+                    return Ok(Staged { disk, dir, name, file, placed: false, turn: Some(turn) });
                 }
-                Ok(None) | Err(Errno::NOENT | Errno::EXIST) => self.release(),
-                Err(errno) => {
-                    self.release();
-                    return Err(failed(errno, &self.shown(own_path(TEMPORARY).as_bytes())));
-                }
+                Ok(None) | Err(Errno::NOENT | Errno::EXIST) => {}
+                Err(errno) => return Err(failed(errno, &self.shown(own_path(TEMPORARY).as_bytes()))),
             }
         }
         Err(Error::new(ErrorKind::Unavailable, "the folder for temporary files is removed again and again"))
@@ -86,22 +94,14 @@ impl Disk {
         Ok(Some((name, file)))
     }
 
-    fn acquire(&self) -> Result<OwnedFd> {
+    fn acquire(self: &Arc<Self>) -> Result<(Turn, OwnedFd)> {
         let mut staged = lock(&self.staged);
         let dir = self.own(TEMPORARY)?;
         if *staged == 0 {
             sweep(&dir);
         }
         *staged += 1;
-        Ok(dir)
-    }
-
-    fn release(&self) {
-        let mut staged = lock(&self.staged);
-        *staged -= 1;
-        if *staged == 0 {
-            self.tidy(TEMPORARY);
-        }
+        Ok((Turn(Arc::clone(self)), dir))
     }
 
     /// A folder in the adapter's own folder, made if missing.

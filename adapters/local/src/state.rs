@@ -16,9 +16,10 @@ pub(crate) struct FileState {
 const NANOS: i128 = 1_000_000_000;
 
 impl FileState {
-    pub fn of(stat: &Stat) -> Self {
+    /// From the system's answer; `inodes` when files keep their inode numbers here.
+    pub fn of(stat: &Stat, inodes: bool) -> Self {
         Self {
-            inode: stat.st_ino.into(),
+            inode: if inodes { stat.st_ino.into() } else { 0 },
             size: u64::try_from(stat.st_size).unwrap_or(0),
             modified: i128::from(stat.st_mtime) * NANOS + i128::from(stat.st_mtime_nsec),
             changed: i128::from(stat.st_ctime) * NANOS + i128::from(stat.st_ctime_nsec),

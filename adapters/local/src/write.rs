@@ -17,7 +17,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::attributes::Kept;
-use crate::disk::{Disk, file_stat, sync_folder};
+use crate::disk::{Disk, file_stat, stat, sync_folder};
 use crate::error::{failed, io_failed};
 use crate::place::Spot;
 use crate::stage::{RETRIES, Staged};
@@ -82,17 +82,26 @@ impl Staged {
         let kept = disk.keep_inside(&self.file, key, &options.attributes)?;
         set_modified(&self.file, options.modified, &shown)?;
         fsync(&self.file).map_err(|errno| failed(errno, &shown))?;
-        let state = state_of(&self.file, &shown)?;
+        let state = disk.state_of(&self.file, &shown)?;
         let _lock = disk.lock(key);
         cancelled.check()?;
         for _ in 0..RETRIES {
             if let Some(dir) = self.place(key, &options.mode, &kept, &state)? {
                 sync_folder(&dir).map_err(|errno| failed(errno, &shown))?;
-                let etag = state_of(&self.file, &shown)?.etag();
+                let etag = disk.state_of(&self.file, &shown)?.etag();
                 return Ok(Written { etag: Some(etag), version: None });
             }
         }
-        Err(Error::new(ErrorKind::Unavailable, "the folder is changed again and again by others"))
+        Err(self.not_placed())
+    }
+
+    /// After all attempts. A file system that refuses a name may say that there is none (exFAT).
+    fn not_placed(&self) -> Error {
+        if stat(&self.dir, self.name.as_bytes()).is_ok() {
+            return Error::new(ErrorKind::KeyRejected, "the file system doesn't take this name")
+                .help("rename the object, or choose a file system that takes it");
+        }
+        Error::new(ErrorKind::Unavailable, "the file was removed by another before it was in its place")
     }
 
     /// One attempt; `None` when another came in between. The folder in which the object is now.
@@ -105,7 +114,7 @@ impl Staged {
     ) -> Result<Option<OwnedFd>> {
         let disk = Arc::clone(&self.disk);
         let found = disk.find(key)?;
-        allow(mode, found.as_ref().map(|(_, stat)| FileState::of(stat).etag()).as_ref())?;
+        allow(mode, found.as_ref().map(|(_, stat)| disk.state(stat).etag()).as_ref())?;
         if let Kept::Outside(content) = kept {
             disk.keep_beside(key, state, content)?;
         }
@@ -155,7 +164,7 @@ impl Staged {
 impl Disk {
     /// Removes the file of attributes of the replaced state.
     fn forget_old(&self, key: &Key, old: Option<&Stat>, kept: &Kept, new: &FileState) {
-        let Some(old) = old.map(FileState::of) else { return };
+        let Some(old) = old.map(|stat| self.state(stat)) else { return };
         let taken_over = *kept != Kept::Inside && (old.size, old.modified) == (new.size, new.modified);
         if !taken_over {
             self.drop_beside(key, &old);
@@ -171,7 +180,7 @@ impl Disk {
                 None => Ok(()),
             };
         };
-        let state = FileState::of(&stat);
+        let state = self.state(&stat);
         if let Some(etag) = if_match {
             expect(etag, &state.etag())?;
         }
@@ -198,7 +207,7 @@ impl Disk {
         let shown = self.shown(&spot.path());
         let told = |errno| failed(errno, &shown);
         let file = self.file(&spot.path()).map_err(told)?;
-        let state = state_of(&file, &shown)?;
+        let state = self.state_of(&file, &shown)?;
         if let Some(etag) = if_match {
             expect(etag, &state.etag())?;
         }
@@ -213,7 +222,7 @@ impl Disk {
                 self.drop_inside(&file)?;
             }
         }
-        let etag = touch(&file, &state, &shown)?;
+        let etag = self.touch(&file, &state, &shown)?;
         fsync(&file).map_err(told)?;
         Ok(Written { etag: Some(etag), version: None })
     }
@@ -227,7 +236,7 @@ impl Disk {
         let (spot, _) = self.get(from)?;
         let shown = self.shown(&spot.path());
         let mut file = self.file(&spot.path()).map_err(|errno| failed(errno, &shown))?;
-        let state = state_of(&file, &shown)?;
+        let state = self.state_of(&file, &shown)?;
         if let Some(etag) = from_etag {
             expect(etag, &state.etag())?;
         }
@@ -235,26 +244,30 @@ impl Disk {
         let mut staged = self.stage()?;
         let copied = std::io::copy(&mut file, &mut staged.file).map_err(|e| io_failed(e, &staged.shown()))?;
         let after = fstat(&file).map_err(|errno| failed(errno, &shown))?;
-        if copied != state.size || !FileState::of(&after).same_bytes(&state) {
+        if copied != state.size || !self.state(&after).same_bytes(&state) {
             return Err(Error::new(ErrorKind::SourceChanged, "the object changed while it was copied"));
         }
         Ok((staged, attributes))
     }
-}
 
-/// Sets the same time again, so that the inode's own time, and with it the ETag, changes: again and again where the
-/// clock of the file system ticks every few milliseconds only (Linux before 6.13).
-fn touch(file: &File, before: &FileState, shown: &str) -> Result<ETag> {
-    let mut etag = before.etag();
-    for _ in 0..TICKS {
-        set_modified(file, before.modified(), shown)?;
-        etag = state_of(file, shown)?.etag();
-        if etag != before.etag() {
-            break;
+    /// Sets the same time again, so that the inode's own time, and with it the ETag, changes: again and again where the
+    /// clock of the file system ticks every few milliseconds only (Linux before 6.13).
+    fn touch(&self, file: &File, before: &FileState, shown: &str) -> Result<ETag> {
+        let mut etag = before.etag();
+        for _ in 0..TICKS {
+            set_modified(file, before.modified(), shown)?;
+            etag = self.state_of(file, shown)?.etag();
+            if etag != before.etag() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(Duration::from_millis(1));
+        Ok(etag)
     }
-    Ok(etag)
+
+    fn state_of(&self, file: &File, shown: &str) -> Result<FileState> {
+        file_stat(file).map(|stat| self.state(&stat)).map_err(|errno| failed(errno, shown))
+    }
 }
 
 fn set_modified(file: &File, modified: Option<Timestamp>, shown: &str) -> Result<()> {
@@ -262,10 +275,6 @@ fn set_modified(file: &File, modified: Option<Timestamp>, shown: &str) -> Result
         Some(at) => file.set_modified(SystemTime::from(at)).map_err(|error| io_failed(error, shown)),
         None => Ok(()),
     }
-}
-
-fn state_of(file: &File, shown: &str) -> Result<FileState> {
-    file_stat(file).map(|stat| FileState::of(&stat)).map_err(|errno| failed(errno, shown))
 }
 
 fn expect(wanted: &ETag, found: &ETag) -> Result<()> {
