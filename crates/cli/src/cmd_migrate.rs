@@ -108,6 +108,7 @@ pub(crate) async fn run(args: &MigrateArgs, common: &Common, screen: &Screen) ->
     let stores = common.stores()?;
     let options = options(args, stores.environment())?;
     let reporter = Reporter::new(screen.clone(), common.log_format, common.quiet);
+    let file = args.report.as_deref().map(ReportFile::new).transpose()?;
     let mut signals = Signals::new()?;
     let made = if args.dry_run { MadeFolders::before_opening(&destination) } else { MadeFolders::default() };
     let opening = async {
@@ -122,11 +123,12 @@ pub(crate) async fn run(args: &MigrateArgs, common: &Common, screen: &Screen) ->
     screen.detach();
     made.remove();
     let report = report?;
-    if let Some(path) = &args.report {
-        save(&report, path)?;
-    }
     let exit = Exit::from(report.ending);
-    match print(&report) {
+    let printed = print(&report);
+    if let Some(file) = file {
+        file.save(&report)?;
+    }
+    match printed {
         Ok(()) | Err(Failure::ReaderGone) => Ok(exit),
         Err(failure) => Err(failure),
     }
@@ -203,21 +205,46 @@ fn print(report: &Report) -> Result<(), Failure> {
     output.finish()
 }
 
-/// Writes the report beside its place and moves it there, so that there is never half a report.
-fn save(report: &Report, path: &Path) -> Result<()> {
-    let failed = |error: std::io::Error| {
-        let kind = match error.kind() {
-            std::io::ErrorKind::StorageFull => ErrorKind::NoSpace,
-            _ => ErrorKind::InvalidConfig,
-        };
-        Error::new(kind, format!("the report can't be written: {error}")).about(path.to_string_lossy())
+/// The file of `--report`: made before the run, so that a place that can't be written is told at once, and moved to its
+/// name when it is whole.
+struct ReportFile {
+    path: PathBuf,
+    beside: PathBuf,
+}
+
+impl ReportFile {
+    fn new(path: &Path) -> Result<Self> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".{}.tmp", std::process::id()));
+        let beside = PathBuf::from(beside);
+        std::fs::write(&beside, "").map_err(|error| unwritable(path, error))?;
+        Ok(Self { path: path.to_owned(), beside })
+    }
+
+    fn save(self, report: &Report) -> Result<()> {
+        let text = serde_json::to_string_pretty(report)
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("the report is no JSON: {error}")))?;
+        let moved = std::fs::write(&self.beside, text + "\n")
+            .and_then(|()| std::fs::rename(&self.beside, &self.path));
+        moved.map_err(|error| unwritable(&self.path, error))
+    }
+}
+
+impl Drop for ReportFile {
+    /// Leaves nothing behind of a report that didn't come about.
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.beside);
+    }
+}
+
+fn unwritable(path: &Path, error: std::io::Error) -> Error {
+    let kind = match error.kind() {
+        std::io::ErrorKind::StorageFull => ErrorKind::NoSpace,
+        _ => ErrorKind::InvalidConfig,
     };
-    let text = serde_json::to_string_pretty(report)
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("the report is no JSON: {error}")))?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    std::fs::write(&beside, text + "\n").map_err(failed)?;
-    std::fs::rename(&beside, path).map_err(failed)
+    Error::new(kind, format!("the report can't be written: {error}"))
+        .about(path.to_string_lossy())
+        .caused_by(error)
 }
 
 #[cfg(test)]
