@@ -21,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) hierarchical: bool,
     /// Listings tell tags.
     pub(crate) lists_tags: bool,
+    /// The credentials are the account's key, which alone can sign URLs.
+    pub(crate) keyed: bool,
 }
 
 /// The rules of that server. Limits are those of the REST reference ("Scalability targets for Blob Storage"): 5,000 MiB
@@ -62,7 +64,7 @@ pub(crate) fn capabilities(server: &Server) -> Capabilities {
         delete_many: 0,
         copy_within: true,
         set_attributes: true,
-        presign: true,
+        presign: server.keyed,
         uploads: true,
     }
 }

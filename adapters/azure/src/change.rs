@@ -35,7 +35,8 @@ const COPY_PAUSE: Duration = Duration::from_secs(1);
 const PRESIGN_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl Inner {
-    /// Get Blob Tags; `None` where the right is missing, which is remembered.
+    /// Get Blob Tags; `None` where the right is missing. That is remembered, unless listings tell tags all the same
+    /// (Azurite asks for no right there).
     pub(crate) async fn read_tags(&self, key: &Key, version: Option<&str>) -> Result<Option<Tags>> {
         if !self.tags.wanted() {
             return Ok(None);
@@ -47,7 +48,9 @@ impl Inner {
         match self.wire.fetch(call, TAGS_BYTES).await {
             Ok(document) => Ok(Some(parse_tags(&document)?)),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                self.tags.denied();
+                if !self.tags.known() {
+                    self.tags.denied();
+                }
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -6,6 +6,7 @@
 
 mod attributes;
 mod auth;
+mod blocks;
 mod body;
 mod capabilities;
 mod change;
@@ -15,6 +16,7 @@ mod error;
 mod info;
 mod list;
 mod open_uploads;
+mod page;
 mod probe;
 mod read;
 mod sign;

@@ -1,33 +1,22 @@
-//! List Blobs: pages, markers, and what they say of each blob.
+//! List Blobs: page after page.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 
-use cabotage_core::{
-    Attributes, Error, ErrorKind, Key, ListItem, ListScope, ListStream, ObjectForm, ObjectInfo, Operation,
-    RawKey, Result, Tags,
-};
+use cabotage_core::{Error, ErrorKind, Key, ListItem, ListScope, ListStream, Operation, Result};
 use futures::{StreamExt as _, TryStreamExt as _};
 use http::Method;
-use percent_encoding::percent_decode_str;
 
-use crate::info;
+use crate::page::{self, Page};
 use crate::store::Inner;
-use crate::xml::{self, Visit, broken};
 
 /// Largest page that is taken, in bytes: 5,000 blobs with the longest names, metadata and tags, as good as.
 const PAGE_BYTES: usize = 96 * 1024 * 1024;
 
 /// Most blobs of a page that the service gives.
 pub(crate) const PAGE_BLOBS: u32 = 5000;
-
-/// A page.
-#[derive(Debug, Default)]
-pub(crate) struct Page {
-    pub(crate) items: Vec<ListItem>,
-    /// Where the next page begins; `None` after the last.
-    pub(crate) next: Option<String>,
-}
 
 /// One request for a page.
 #[derive(Clone, Debug)]
@@ -60,7 +49,7 @@ impl Inner {
             }
         }
         let document = self.wire.fetch(call, PAGE_BYTES).await?;
-        let mut page = parse(&document)?;
+        let mut page = page::parse(&document)?;
         let tags_told = request.include.contains("tags") || self.tags.none();
         for item in &mut page.items {
             if let ListItem::Object(info) | ListItem::Version(info) = item
@@ -95,9 +84,16 @@ impl Inner {
 }
 
 /// Lists lazily.
-pub(crate) fn list(inner: &std::sync::Arc<Inner>, scope: ListScope) -> ListStream {
-    let pager =
-        Pager { inner: inner.clone(), scope, marker: None, seen: HashSet::new(), folded: None, done: false };
+pub(crate) fn list(inner: &Arc<Inner>, scope: ListScope) -> ListStream {
+    let pager = Pager {
+        inner: inner.clone(),
+        scope,
+        marker: None,
+        seen: HashSet::new(),
+        hasher: RandomState::new(),
+        folded: None,
+        done: false,
+    };
     futures::stream::try_unfold(pager, |pager| async move {
         pager.next().await.map_err(|error| error.during(Operation::List))
     })
@@ -107,11 +103,12 @@ pub(crate) fn list(inner: &std::sync::Arc<Inner>, scope: ListScope) -> ListStrea
 }
 
 struct Pager {
-    inner: std::sync::Arc<Inner>,
+    inner: Arc<Inner>,
     scope: ListScope,
     marker: Option<String>,
-    /// Every marker that came, so that a server that goes in circles is found out.
-    seen: HashSet<String>,
+    /// A hash of every marker that came, so that a server that goes in circles is found out.
+    seen: HashSet<u64>,
+    hasher: RandomState,
     /// The group that was told last, where groups are made here.
     folded: Option<String>,
     done: bool,
@@ -147,7 +144,7 @@ impl Pager {
     fn advance(&mut self, next: Option<String>) -> Result<()> {
         self.done = next.is_none();
         if let Some(marker) = &next
-            && !self.seen.insert(marker.clone())
+            && !self.seen.insert(self.hasher.hash_one(marker))
         {
             let error = Error::new(ErrorKind::ListingBroken, "the server sent the same page marker twice");
             return Err(error.about(self.inner.wire.container()));
@@ -205,130 +202,22 @@ fn utf16_order(a: &Key, b: &Key) -> Ordering {
     a.as_str().encode_utf16().cmp(b.as_str().encode_utf16())
 }
 
-/// Reads a page.
-///
-/// # Errors
-/// `Protocol` for anything but a whole listing.
-pub(crate) fn parse(document: &[u8]) -> Result<Page> {
-    let mut page = Page::default();
-    let mut draft = Draft::default();
-    let mut listing = false;
-    xml::walk(document, |visit| match visit {
-        Visit::Open { path: ["EnumerationResults", "Blobs", "Blob" | "BlobPrefix"] } => {
-            draft = Draft::default();
-            Ok(())
-        }
-        Visit::Open { .. } => Ok(()),
-        Visit::Close { path: ["EnumerationResults", "Blobs", "Blob"], .. } => {
-            page.items.push(std::mem::take(&mut draft).object()?);
-            Ok(())
-        }
-        Visit::Close { path: ["EnumerationResults", "Blobs", "BlobPrefix"], .. } => {
-            page.items.push(std::mem::take(&mut draft).prefix());
-            Ok(())
-        }
-        Visit::Close { path: ["EnumerationResults", "Blobs", _, rest @ ..], text, encoded } => {
-            draft.set(rest, text, encoded);
-            Ok(())
-        }
-        Visit::Close { path: ["EnumerationResults", "NextMarker"], text, .. } => {
-            page.next = Some(text.to_owned()).filter(|marker| !marker.is_empty());
-            Ok(())
-        }
-        Visit::Close { path: ["EnumerationResults"], .. } => {
-            listing = true;
-            Ok(())
-        }
-        Visit::Close { .. } => Ok(()),
-    })?;
-    if listing { Ok(page) } else { Err(broken("is no listing")) }
-}
-
-/// A blob of which some elements have been read.
-#[derive(Default)]
-struct Draft {
-    name: Vec<u8>,
-    size: Option<u64>,
-    etag: Option<String>,
-    version: Option<String>,
-    /// Versions alone say whether they are the current one.
-    current: Option<bool>,
-    modified: Option<String>,
-    attributes: Attributes,
-    tag_key: String,
-    md5: Option<String>,
-    tier: Option<String>,
-    blob_type: Option<String>,
-    directory: bool,
-}
-
-impl Draft {
-    fn set(&mut self, path: &[&str], text: &str, encoded: bool) {
-        let value = || Some(text.to_owned()).filter(|text| !text.is_empty());
-        match path {
-            ["Name"] if encoded => self.name = percent_decode_str(text).collect(),
-            ["Name"] => self.name = text.as_bytes().to_vec(),
-            ["VersionId"] => self.version = value(),
-            ["IsCurrentVersion"] => self.current = Some(text == "true"),
-            ["Metadata", name] => drop(self.attributes.metadata.insert((*name).to_owned(), text.to_owned())),
-            ["Tags", "TagSet", "Tag", "Key"] => text.clone_into(&mut self.tag_key),
-            ["Tags", "TagSet", "Tag", "Value"] => {
-                let key = std::mem::take(&mut self.tag_key);
-                self.attributes.tags.get_or_insert_with(Tags::new).insert(key, text.to_owned());
-            }
-            ["Properties", name] => self.set_property(name, value()),
-            _ => {}
-        }
-    }
-
-    fn set_property(&mut self, name: &str, value: Option<String>) {
-        match name {
-            "Content-Length" => self.size = value.and_then(|value| value.parse().ok()),
-            "Etag" => self.etag = value,
-            "Last-Modified" => self.modified = value,
-            "Content-MD5" => self.md5 = value,
-            "AccessTier" => self.tier = value,
-            "BlobType" => self.blob_type = value,
-            "ResourceType" => self.directory = value.as_deref() == Some("directory"),
-            other => drop(self.attributes.headers.set(&other.to_ascii_lowercase(), value)),
-        }
-    }
-
-    fn object(self) -> Result<ListItem> {
-        let Some(key) = key_of(&self.name) else { return Ok(ListItem::BadKey(RawKey::new(self.name))) };
-        let size = match self.size {
-            Some(size) => size,
-            None if self.directory => 0,
-            None => return Err(broken("lists a blob without its length").on(&key)),
-        };
-        let form = match info::form(self.blob_type.as_deref(), &self.attributes.metadata) {
-            ObjectForm::Plain if self.directory => ObjectForm::FolderStub,
-            form => form,
-        };
-        let older = self.current == Some(false) || (self.version.is_some() && self.current.is_none());
-        let info = ObjectInfo {
-            key,
-            size,
-            etag: self.etag.map(|etag| cabotage_core::ETag::new(&etag)),
-            version: self.version,
-            modified: self.modified.and_then(|date| info::date_of(&date)),
-            attributes: Some(self.attributes),
-            tier: self.tier.map(info::tier),
-            digests: self.md5.and_then(|md5| info::md5_digest(&md5)).into_iter().collect(),
-            form,
-        };
-        Ok(if older { ListItem::Version(info) } else { ListItem::Object(info) })
-    }
-
-    fn prefix(self) -> ListItem {
-        key_of(&self.name).map_or_else(|| ListItem::BadKey(RawKey::new(self.name)), ListItem::Prefix)
-    }
-}
-
-fn key_of(name: &[u8]) -> Option<Key> {
-    Key::new(std::str::from_utf8(name).ok()?).ok()
-}
-
 #[cfg(test)]
-#[path = "list_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_nothing_more_can_come() {
+        let key = |name: &str| Key::new(name).unwrap();
+        for (at, until, expected) in [
+            ("b", "b", true),
+            ("c", "b", true),
+            // UTF-16: the emoji comes before U+FF5E; bytes: after it. U+FF5E, still to come, is before `until`.
+            ("\u{1f600}", "\u{1f600}", false),
+            ("\u{ff5e}", "\u{ff5e}", true),
+        ] {
+            assert_eq!(ends(&key(at), &key(until)), expected, "{at} {until}");
+        }
+        assert_eq!(utf16_order(&key("\u{1f600}"), &key("\u{ff5e}")), Ordering::Less);
+    }
+}

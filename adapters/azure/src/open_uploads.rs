@@ -7,9 +7,9 @@ use cabotage_core::{ErrorKind, ListItem, ObjectInfo, Operation, Result, UploadIn
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
+use crate::blocks::{Blocks, read_block_name};
 use crate::list::{PAGE_BLOBS, PageRequest};
 use crate::store::Inner;
-use crate::upload::{Blocks, read_block_name};
 
 /// Uploads under the prefix. Only those of blobs that don't exist yet are found: a listing tells of uncommitted blocks
 /// only where nothing is committed.

@@ -8,8 +8,10 @@ use cabotage_core::{
 use http::Method;
 use http::header::{HeaderName, SERVER};
 
+use crate::auth::Pass;
 use crate::capabilities::{Server, capabilities};
-use crate::list::{self, PageRequest};
+use crate::list::PageRequest;
+use crate::page;
 use crate::store::AzureStore;
 use crate::tags::TagAccess;
 use crate::wire::{Wire, text};
@@ -22,7 +24,8 @@ const OTHER_MD5: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
 /// Asks the server what it is, and whether listings may tell tags. A server that refuses to tell is taken for the
 /// service, without a hierarchical namespace.
 pub(crate) async fn ask(wire: &Wire) -> Result<(Capabilities, TagAccess)> {
-    let mut server = Server::default();
+    let keyed = matches!(wire.pass().await?, Pass::Key(_));
+    let mut server = Server { keyed, ..Server::default() };
     let call = wire
         .container_call(Operation::Open, Method::GET)
         .query("restype", "account")
@@ -53,7 +56,7 @@ async fn lists_tags(wire: &Wire, access: &TagAccess) -> Result<bool> {
         .query("include", "metadata,tags");
     match wire.send(call).await {
         Ok(reply) => {
-            list::parse(&reply.bytes(1024 * 1024).await?)?;
+            page::parse(&reply.bytes(1024 * 1024).await?)?;
             access.readable();
             Ok(true)
         }
@@ -125,21 +128,12 @@ impl Probe for AzureStore {
 
     fn right(&self, access: Access) -> &'static str {
         match access {
-            Access::List | Access::Read => {
-                "Storage Blob Data Reader (Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read; SAS: r, l)"
-            }
-            Access::ReadTags => {
-                "Storage Blob Data Owner (Microsoft.Storage/storageAccounts/blobServices/containers/blobs/tags/read; SAS: t)"
-            }
-            Access::Write => {
-                "Storage Blob Data Contributor (Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write; SAS: c, w)"
-            }
-            Access::WriteTags => {
-                "Storage Blob Data Owner (Microsoft.Storage/storageAccounts/blobServices/containers/blobs/tags/write; SAS: t)"
-            }
-            Access::Delete => {
-                "Storage Blob Data Contributor (Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete; SAS: d)"
-            }
+            Access::List => "Storage Blob Data Reader: …/containers/blobs/read (SAS: l)",
+            Access::Read => "Storage Blob Data Reader: …/containers/blobs/read (SAS: r)",
+            Access::ReadTags => "Storage Blob Data Owner: …/containers/blobs/tags/read (SAS: t)",
+            Access::Write => "Storage Blob Data Contributor: …/containers/blobs/write (SAS: c, w)",
+            Access::WriteTags => "Storage Blob Data Owner: …/containers/blobs/tags/write (SAS: t)",
+            Access::Delete => "Storage Blob Data Contributor: …/containers/blobs/delete (SAS: d)",
         }
     }
 }

@@ -8,8 +8,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use cabotage_core::{
     ETag, Error, ErrorKind, Key, Operation, PartInfo, PartSlot, Payload, Result, Upload, UploadId,
     WriteOptions, Written,
@@ -19,17 +17,11 @@ use http::Method;
 use http::header::HeaderValue;
 
 use crate::attributes::{check_options, write_headers};
+use crate::blocks::{Blocks, ID_BYTES, block_name, is_id, read_block_name};
 use crate::body::{md5_of, md5_text};
 use crate::capabilities::BLOCKS;
 use crate::store::Inner;
-use crate::wire::{CONTENT_MD5, etag, written};
-use crate::xml::{self, Visit};
-
-/// Bytes of randomness in an id.
-const ID_BYTES: usize = 16;
-
-/// Longest list of blocks that is read: 100,000 committed and 100,000 uncommitted ones.
-const LIST_BYTES: usize = 64 * 1024 * 1024;
+use crate::wire::{CONTENT_MD5, written};
 
 pub(crate) struct AzureUpload {
     inner: Arc<Inner>,
@@ -69,79 +61,9 @@ fn open(
     Ok(Arc::new(AzureUpload { inner: inner.clone(), key: key.clone(), id, options, resumed }))
 }
 
-fn is_id(id: &str) -> bool {
-    id.len() == 2 * ID_BYTES && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
-
 fn unknown() -> Error {
     Error::new(ErrorKind::NotFound, "the service holds no blocks of this upload (any more)")
         .help("blocks that are not committed expire after a week, and when the blob is written otherwise")
-}
-
-/// The block's name, as the query and the list carry it.
-fn block_name(id: &UploadId, number: u32) -> String {
-    STANDARD.encode(format!("{}-{number:06}", id.0))
-}
-
-/// Upload and number of a block; `None` for a name that isn't ours.
-pub(crate) fn read_block_name(name: &str) -> Option<(UploadId, u32)> {
-    let text = String::from_utf8(STANDARD.decode(name).ok()?).ok()?;
-    let (id, number) = text.split_once('-')?;
-    let number = Some(number).filter(|number| number.len() == 6)?.parse().ok()?;
-    is_id(id).then(|| (UploadId(id.to_owned()), number))
-}
-
-/// Which blocks to ask for.
-#[derive(Clone, Copy)]
-pub(crate) enum Blocks {
-    Committed,
-    Uncommitted,
-}
-
-/// The blob's blocks, and its ETag if there is one.
-pub(crate) struct BlockList {
-    pub(crate) blocks: Vec<(String, u64)>,
-    etag: Option<ETag>,
-}
-
-impl Inner {
-    /// Get Block List.
-    pub(crate) async fn blocks(&self, key: &Key, which: Blocks) -> Result<BlockList> {
-        let (kind, element) = match which {
-            Blocks::Committed => ("committed", "CommittedBlocks"),
-            Blocks::Uncommitted => ("uncommitted", "UncommittedBlocks"),
-        };
-        let call = self
-            .wire
-            .blob_call(Operation::Upload, Method::GET, key)
-            .query("comp", "blocklist")
-            .query("blocklisttype", kind);
-        let reply = self.wire.send(call).await?;
-        let etag = etag(&reply.headers);
-        let blocks = parse_blocks(&reply.bytes(LIST_BYTES).await?, element)?;
-        Ok(BlockList { blocks, etag })
-    }
-}
-
-fn parse_blocks(document: &[u8], element: &str) -> Result<Vec<(String, u64)>> {
-    let mut blocks = Vec::new();
-    let mut name = String::new();
-    xml::walk(document, |visit| {
-        if let Visit::Close { path: ["BlockList", kind, "Block", field], text, .. } = visit
-            && *kind == element
-        {
-            match *field {
-                "Name" => text.clone_into(&mut name),
-                "Size" => {
-                    let size = text.parse().map_err(|_| xml::broken("tells a block's size in no number"))?;
-                    blocks.push((std::mem::take(&mut name), size));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    })?;
-    Ok(blocks)
 }
 
 impl AzureUpload {
@@ -283,31 +205,5 @@ impl Upload for AzureUpload {
     /// them and deleting it would discard them, but also those of others, and would show an empty blob meanwhile.
     async fn abort(&self) -> Result<()> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn block_names_read_back() {
-        let id = UploadId("0123456789abcdef0123456789abcdef".into());
-        let names: Vec<_> = [1, 50_000].map(|number| block_name(&id, number)).to_vec();
-        assert_eq!(names[0].len(), names[1].len());
-        assert_eq!(read_block_name(&names[1]), Some((id, 50_000)));
-        for foreign in ["AAAA", "", "!", &STANDARD.encode("short-000001"), &STANDARD.encode("0".repeat(39))] {
-            assert_eq!(read_block_name(foreign), None, "{foreign}");
-        }
-    }
-
-    #[test]
-    fn block_lists() {
-        let document =
-            b"<BlockList><CommittedBlocks><Block><Name>a</Name><Size>1</Size></Block></CommittedBlocks>\
-            <UncommittedBlocks><Block><Name>b</Name><Size>2</Size></Block></UncommittedBlocks></BlockList>";
-        assert_eq!(parse_blocks(document, "UncommittedBlocks").unwrap(), [("b".to_owned(), 2)]);
-        assert_eq!(parse_blocks(document, "CommittedBlocks").unwrap(), [("a".to_owned(), 1)]);
-        assert!(parse_blocks(b"<BlockList><UncommittedBlocks>", "UncommittedBlocks").is_err());
     }
 }

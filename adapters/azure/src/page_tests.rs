@@ -1,4 +1,4 @@
-use cabotage_core::TierClass;
+use cabotage_core::{ErrorKind, TierClass};
 
 use super::*;
 
@@ -76,19 +76,4 @@ fn what_is_no_whole_listing_is_an_error() {
         parse(page("<Blob><Name>a</Name></Blob>", "").as_bytes()).unwrap_err().kind(),
         ErrorKind::Protocol
     );
-}
-
-#[test]
-fn when_nothing_more_can_come() {
-    let key = |name: &str| Key::new(name).unwrap();
-    for (at, until, expected) in [
-        ("b", "b", true),
-        ("c", "b", true),
-        // UTF-16: the emoji comes before U+FF5E; bytes: after it. U+FF5E, still to come, is before `until`.
-        ("\u{1f600}", "\u{1f600}", false),
-        ("\u{ff5e}", "\u{ff5e}", true),
-    ] {
-        assert_eq!(ends(&key(at), &key(until)), expected, "{at} {until}");
-    }
-    assert_eq!(utf16_order(&key("\u{1f600}"), &key("\u{ff5e}")), Ordering::Less);
 }
