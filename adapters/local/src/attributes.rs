@@ -154,3 +154,7 @@ fn beside_name(key: &Key, state: &FileState) -> String {
     let hash = Sha256::of(key.as_str().as_bytes()).to_hex();
     format!("{}-{:x}-{:x}.json", &hash[..40], state.size, state.modified)
 }
+
+#[cfg(test)]
+#[path = "attributes_tests.rs"]
+mod tests;

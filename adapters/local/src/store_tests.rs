@@ -4,8 +4,8 @@ use std::os::unix::fs::{FileExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use cabotage_core::{
-    ContentHeaders, ErrorKind as K, ListItem, PartInfo, PartSlot, PayloadSource, Probe as _, ReadRange,
-    StorageExt as _, Support, Tags, Timestamp, WriteMode,
+    ContentHeaders, ErrorKind as K, ListItem, PayloadSource, Probe as _, ReadRange, StorageExt as _, Support,
+    Tags, WriteMode,
 };
 use futures::future::join_all;
 use tempfile::TempDir;
@@ -57,15 +57,15 @@ pub(crate) const HOSTILE: &[&str] = &[
     "\u{202e}rtl",
 ];
 
-fn key(name: &str) -> Key {
+pub(crate) fn key(name: &str) -> Key {
     Key::new(name).unwrap()
 }
 
-fn kind<T: fmt::Debug>(result: Result<T>) -> K {
+pub(crate) fn kind<T: fmt::Debug>(result: Result<T>) -> K {
     result.unwrap_err().kind()
 }
 
-fn mode(mode: WriteMode) -> WriteOptions {
+pub(crate) fn mode(mode: WriteMode) -> WriteOptions {
     WriteOptions { mode, ..WriteOptions::default() }
 }
 
@@ -75,12 +75,12 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    fn root(&self) -> PathBuf {
+    pub fn root(&self) -> PathBuf {
         self.outer.path().join("root")
     }
 
     /// Whether files can have extended attributes here (tmpfs can since Linux 6.6).
-    fn has_xattrs(&self) -> bool {
+    pub fn has_xattrs(&self) -> bool {
         let probe = fs::File::create(self.outer.path().join("probe")).unwrap();
         fs::remove_file(self.outer.path().join("probe")).unwrap();
         let flags = rustix::fs::XattrFlags::empty();
@@ -88,14 +88,14 @@ impl Folder {
     }
 
     /// What is below the root, relative, sorted; without the files of attributes.
-    fn objects(&self) -> Vec<String> {
+    pub fn objects(&self) -> Vec<String> {
         let mut files = self.files();
         files.retain(|path| !path.starts_with(".cabotage/attributes") && path != ".cabotage");
         files
     }
 
     /// What is below the root, relative, sorted.
-    fn files(&self) -> Vec<String> {
+    pub fn files(&self) -> Vec<String> {
         fn below(dir: &Path, base: &Path, out: &mut Vec<String>) {
             for entry in fs::read_dir(dir).unwrap() {
                 let path = entry.unwrap().path();
@@ -119,14 +119,14 @@ pub(crate) async fn folder() -> Folder {
 }
 
 /// A folder on a file system without extended attributes, as far as the adapter knows.
-async fn without_xattrs() -> Folder {
+pub(crate) async fn without_xattrs() -> Folder {
     let outer = TempDir::new().unwrap();
     let mut disk = Disk::open(&LocalConfig { root: outer.path().join("root"), create: true }).unwrap();
     disk.use_xattrs = false;
     Folder { store: LocalStore::new(disk), outer }
 }
 
-async fn listed(store: &LocalStore, scope: ListScope) -> Vec<String> {
+pub(crate) async fn listed(store: &LocalStore, scope: ListScope) -> Vec<String> {
     let items: Vec<ListItem> = store.list(scope).try_collect().await.unwrap();
     let name = |item: ListItem| match item {
         ListItem::Object(info) => info.key.as_str().to_owned(),
@@ -137,7 +137,7 @@ async fn listed(store: &LocalStore, scope: ListScope) -> Vec<String> {
     items.into_iter().map(name).collect()
 }
 
-fn attributes() -> Attributes {
+pub(crate) fn attributes() -> Attributes {
     Attributes {
         headers: ContentHeaders { content_type: Some("text/plain".into()), ..ContentHeaders::default() },
         metadata: [("Owner_Id".into(), "ü x".into())].into(),
@@ -145,11 +145,11 @@ fn attributes() -> Attributes {
     }
 }
 
-fn with_attributes(attributes: Attributes) -> WriteOptions {
+pub(crate) fn with_attributes(attributes: Attributes) -> WriteOptions {
     WriteOptions { attributes, ..WriteOptions::default() }
 }
 
-async fn read_attributes(store: &LocalStore, name: &str) -> Attributes {
+pub(crate) async fn read_attributes(store: &LocalStore, name: &str) -> Attributes {
     store.head(&key(name), Detail::WithTags).await.unwrap().attributes.unwrap()
 }
 
@@ -354,82 +354,6 @@ async fn what_a_dead_process_left_is_removed_and_what_a_living_one_holds_is_not(
 }
 
 #[tokio::test]
-async fn attributes_inside_and_beside_the_file() {
-    let large = Attributes { metadata: [("big".into(), "x".repeat(100_000))].into(), ..attributes() };
-    for (folder, kept, small) in [
-        (folder().await, attributes(), true),
-        (folder().await, large, false),
-        (without_xattrs().await, attributes(), true),
-    ] {
-        let inside = small && folder.has_xattrs();
-        let store = &folder.store;
-        let modified = Some(Timestamp::new(1_000_000_000, 123_000_000).unwrap());
-        let options = || WriteOptions { modified, ..with_attributes(kept.clone()) };
-        store.write(&key("d/k"), Payload::from_bytes("x"), options()).await.unwrap();
-        assert_eq!(read_attributes(store, "d/k").await, kept);
-        assert_eq!(store.head(&key("d/k"), Detail::Basic).await.unwrap().modified, modified);
-        assert_eq!(folder.root().join(".cabotage/attributes").exists(), !inside);
-        let items: Vec<ListItem> = store.list(ListScope::default()).try_collect().await.unwrap();
-        assert!(matches!(&items[..], [ListItem::Object(info)] if info.attributes.as_ref() == Some(&kept)));
-
-        store.write(&key("d/k"), Payload::from_bytes("y"), options()).await.unwrap();
-        assert_eq!(read_attributes(store, "d/k").await, kept, "same size and time, replaced");
-        store.copy_within(&key("d/k"), None, &key("copy"), WriteOptions::default()).await.unwrap();
-        assert_eq!(read_attributes(store, "copy").await, kept);
-        assert_eq!(store.read_all(&key("copy"), 9).await.unwrap(), "y");
-        store.delete(&key("copy"), DeleteOptions::default()).await.unwrap();
-
-        store.put(&key("d/k"), "plain".into()).await.unwrap();
-        assert_eq!(read_attributes(store, "d/k").await.metadata, Default::default());
-        assert_eq!(folder.files(), ["d", "d/k"]);
-    }
-}
-
-#[tokio::test]
-async fn attributes_are_replaced_alone() {
-    let large =
-        Attributes { metadata: [("big".into(), "x".repeat(100_000))].into(), ..Attributes::default() };
-    for folder in [folder().await, without_xattrs().await] {
-        let store = &folder.store;
-        let written =
-            store.write(&key("k"), Payload::from_bytes("x"), with_attributes(attributes())).await.unwrap();
-        let before = store.head(&key("k"), Detail::Basic).await.unwrap();
-        let mut etag = written.etag.unwrap();
-        for wanted in [large.clone(), Attributes::default(), large.clone(), attributes()] {
-            let changed = store.set_attributes(&key("k"), &wanted, Some(&etag)).await.unwrap().etag.unwrap();
-            assert_ne!(changed, etag, "any change changes the ETag");
-            assert_eq!(
-                kind(store.set_attributes(&key("k"), &wanted, Some(&etag)).await),
-                K::PreconditionFailed
-            );
-            etag = changed;
-            let info = store.head(&key("k"), Detail::Basic).await.unwrap();
-            let tags = attributes().tags;
-            assert_eq!(info.attributes, Some(Attributes { tags, ..wanted }), "unknown tags stay");
-            assert_eq!((info.modified, info.etag.as_ref()), (before.modified, Some(&etag)));
-        }
-        let untagged = Attributes { tags: Some(Tags::new()), ..Attributes::default() };
-        store.set_attributes(&key("k"), &untagged, None).await.unwrap();
-        assert_eq!(read_attributes(store, "k").await, untagged);
-        assert_eq!(folder.files(), ["k"]);
-        assert_eq!(kind(store.set_attributes(&key("none"), &untagged, None).await), K::NotFound);
-    }
-}
-
-#[tokio::test]
-async fn damaged_attributes_are_an_error_of_that_object_alone() {
-    let folder = folder().await;
-    folder.store.write(&key("k"), Payload::from_bytes("x"), with_attributes(attributes())).await.unwrap();
-    if !folder.has_xattrs() {
-        return;
-    }
-    let file = fs::File::open(folder.root().join("k")).unwrap();
-    rustix::fs::fsetxattr(&file, "user.cabotage", b"{", rustix::fs::XattrFlags::empty()).unwrap();
-    assert_eq!(kind(folder.store.head(&key("k"), Detail::Basic).await), K::Protocol);
-    assert_eq!(listed(&folder.store, ListScope::default()).await, ["k"]);
-}
-
-#[tokio::test]
 async fn an_etag_changes_with_any_change() {
     let folder = folder().await;
     folder.store.put(&key("k"), "abc".into()).await.unwrap();
@@ -516,76 +440,6 @@ async fn a_file_that_changes_while_it_is_read() {
     assert!(replaced.await.unwrap(), "the old object, whole");
     assert!(changed_meanwhile(|path| fs::remove_file(path).unwrap()).await.unwrap());
 }
-
-fn slot(number: u32, offset: u64) -> PartSlot {
-    PartSlot { number, offset }
-}
-
-#[tokio::test]
-async fn uploads_go_on_in_another_process() {
-    let folder = folder().await;
-    let upload = folder.store.start_upload(&key("a/k"), mode(WriteMode::Create)).await.unwrap();
-    let two = upload.part(slot(2, 3), Payload::from_bytes("d")).await.unwrap();
-    upload.part(slot(1, 0), Payload::from_bytes("longer than it will be")).await.unwrap();
-    let one = upload.part(slot(1, 0), Payload::from_bytes("abc")).await.unwrap();
-    let two = { upload.part(slot(2, 3), Payload::from_bytes("e")).await.unwrap_or(two) };
-    let wrong = Payload::hashed(vec!["x".into()], Sha256([0; 32]));
-    assert_eq!(kind(upload.part(slot(3, 4), wrong).await), K::DigestMismatch);
-    let id = upload.id().clone();
-    drop(upload);
-
-    let parts_file = folder.root().join(format!(".cabotage/uploads/{}.parts", id.0));
-    let torn = fs::read_to_string(&parts_file).unwrap() + "\n{\"number\":3,\"off";
-    fs::write(&parts_file, torn).unwrap();
-    let again = LocalStore::open(LocalConfig { root: folder.root(), create: false }).await.unwrap();
-    let open: Vec<UploadInfo> = again.list_uploads("a/").try_collect().await.unwrap();
-    assert_eq!((&open[0].key, &open[0].id), (&key("a/k"), &id));
-    assert!(again.list_uploads("b").try_collect::<Vec<_>>().await.unwrap().is_empty());
-    assert!(listed(&again, ListScope::default()).await.is_empty());
-    let options = || WriteOptions { mode: WriteMode::Create, ..with_attributes(attributes()) };
-    assert_eq!(kind(again.resume_upload(&key("other"), &id, options()).await), K::NotFound);
-    let outside = UploadId("../../x".into());
-    assert_eq!(kind(again.resume_upload(&key("a/k"), &outside, options()).await), K::NotFound);
-    let upload = again.resume_upload(&key("a/k"), &id, options()).await.unwrap();
-    assert_eq!(upload.parts().await.unwrap(), [one.clone(), two.clone()]);
-    let open: PayloadSource =
-        Arc::new(|| Box::pin(async { Ok(futures::stream::iter([Ok(Bytes::from_static(b"fg"))]).boxed()) }));
-    let three = upload.part(slot(3, 4), Payload::Replayable { len: 2, open: open.clone() }).await.unwrap();
-    let short = Payload::Replayable { len: 3, open };
-    assert_eq!(kind(upload.part(slot(4, 6), short).await), K::Truncated);
-
-    let stale = PartInfo { size: 9, ..one.clone() };
-    assert_eq!(kind(upload.complete(&[stale, two.clone()]).await), K::PreconditionFailed);
-    assert_eq!(kind(upload.complete(&[two.clone(), one.clone()]).await), K::PreconditionFailed);
-    again.put(&key("a/k"), "x".into()).await.unwrap();
-    let parts = [one, two, three];
-    assert_eq!(kind(upload.complete(&parts).await), K::PreconditionFailed, "the mode holds");
-    again.delete(&key("a/k"), DeleteOptions::default()).await.unwrap();
-    let written = upload.complete(&parts).await.unwrap();
-    assert_eq!(again.read_all(&key("a/k"), 99).await.unwrap(), "abcefg");
-    assert_eq!(read_attributes(&again, "a/k").await, attributes());
-    assert_eq!(again.head(&key("a/k"), Detail::Basic).await.unwrap().etag, written.etag);
-    assert_eq!(kind(upload.complete(&parts).await), K::NotFound);
-    upload.abort().await.unwrap();
-    assert_eq!(folder.objects(), ["a", "a/k"]);
-}
-
-#[tokio::test]
-async fn aborted_uploads_leave_nothing() {
-    let folder = folder().await;
-    let uploads =
-        join_all((0..8).map(|_| folder.store.start_upload(&KEYS[0], WriteOptions::default()))).await;
-    for upload in uploads {
-        let upload = upload.unwrap();
-        upload.part(slot(1, 0), Payload::from_bytes("abc")).await.unwrap();
-        upload.abort().await.unwrap();
-        assert_eq!(kind(upload.part(slot(1, 0), Payload::from_bytes("abc")).await), K::NotFound);
-        assert_eq!(kind(upload.parts().await), K::NotFound);
-    }
-    assert_eq!(folder.files(), Vec::<String>::new());
-}
-
-static KEYS: std::sync::LazyLock<[Key; 1]> = std::sync::LazyLock::new(|| [key("k")]);
 
 #[tokio::test]
 async fn opening() {

@@ -325,3 +325,7 @@ impl Upload for Handle {
         .await
     }
 }
+
+#[cfg(test)]
+#[path = "upload_tests.rs"]
+mod tests;
