@@ -86,14 +86,24 @@ impl Client {
                 self.seen.store(true, Ordering::Relaxed);
                 Ok(reply)
             }
-            Err(error) if unexplained && self.needs_reason(&error) => Err(self.explain(error).await),
+            Err(error) if unexplained && self.needs_reason(&error) => {
+                Err(self.named(self.explain(error).await))
+            }
             Err(error) => {
                 if error.fact("code") == Some("NoSuchKey") {
                     self.seen.store(true, Ordering::Relaxed);
                 }
-                Err(error)
+                Err(self.named(error))
             }
         }
+    }
+
+    /// A failure that concerns the bucket names it, whatever was asked for.
+    fn named(&self, error: Error) -> Error {
+        if error.kind() == ErrorKind::BucketNotFound {
+            return error.with("bucket", &self.bucket);
+        }
+        error
     }
 
     /// Sends a write under its condition, in the forms of an ETag that the server may want.
