@@ -146,8 +146,7 @@ impl Dispatcher {
     /// A name that no store but this one could hold.
     async fn refuse_name(&mut self, key: &RawKey) -> Result<Flow> {
         self.context.progress.listed(0);
-        let text =
-            "the source lists a name that is not UTF-8, or no object (a link, a device): it can't be moved";
+        let text = "what the source lists here can't be moved: a name that is not UTF-8, a link, a device, or a folder that can't be read";
         let error = Error::new(ErrorKind::KeyRejected, text).about(key.display());
         send(&self.outcomes, Outcome::because(key.display().into(), 0, Class::Failed, error)).await?;
         Ok(Flow::On)
