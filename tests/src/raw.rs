@@ -171,11 +171,11 @@ impl RawS3 {
         let _ = self.request("PUT", &format!("/{bucket}/{key}"), &[], body).expect(200);
     }
 
-    /// Reads an object, or `None` where there is none.
+    /// Reads an object, or `None` where there is none, or can't be one of that name (400).
     #[must_use]
     pub fn get(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
         let reply = self.request("GET", &format!("/{bucket}/{key}"), &[], b"");
-        (reply.status != 404).then(|| reply.expect(200).body)
+        (![400, 404].contains(&reply.status)).then(|| reply.expect(200).body)
     }
 
     /// How many uploads are open in the bucket.

@@ -67,7 +67,8 @@ pub(crate) fn azure(
     all.push(("x-ms-date".into(), date));
     all.push(("x-ms-version".into(), "2021-12-02".into()));
     let plain = |name: &str| all.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
-    let mut vendor: Vec<_> = all.iter().filter(|(name, _)| name.starts_with("x-ms-")).collect();
+    let lower = all.iter().map(|(name, value)| (name.to_lowercase(), value));
+    let mut vendor: Vec<_> = lower.filter(|(name, _)| name.starts_with("x-ms-")).collect();
     vendor.sort();
     let vendor: String = vendor.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
     let mut query = query.to_vec();

@@ -67,10 +67,10 @@ fn main() -> ExitCode {
     let left_out: Vec<String> = cases.iter().filter_map(|case| left_out(case, &present)).collect();
     let trials = cases.into_iter().map(|case| trial(case, &present)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    for line in left_out {
+    let narrowed = arguments.list || arguments.filter.is_some() || !arguments.skip.is_empty();
+    for line in left_out.iter().filter(|_| !narrowed) {
         println!("{line}");
     }
-    let narrowed = arguments.list || arguments.filter.is_some() || !arguments.skip.is_empty();
     if !narrowed && conclusion.num_passed + conclusion.num_failed == 0 {
         println!("no case ran: that is a failure");
         return ExitCode::from(101);
