@@ -1,8 +1,8 @@
 //! What the destination enforces: asked before the first write, with requests that must fail.
 
 use cabotage_core::{
-    DeleteOptions, Detail, ETag, Error, ErrorKind, Key, Payload, Result, StorageExt as _, Support, Timestamp,
-    WriteMode, WriteOptions,
+    DeleteOptions, Detail, ETag, Error, ErrorKind, Key, Operation, Payload, Result, StorageExt as _, Support,
+    Timestamp, WriteMode, WriteOptions,
 };
 
 use crate::{Event, Guards, Intent, Ledger, Observer, Side};
@@ -31,7 +31,8 @@ pub(crate) async fn ask(
     let name = format!("{PROBE_NAME}{:032x}", rand::random::<u128>());
     let key = Key::new(format!("{}{name}", destination.prefix))?;
     ledger.intend(intent(&name)).await?;
-    let guards = ask_under(source, destination, &key).await;
+    let told = |error: Error| error.during(Operation::Probe).about(&destination.label);
+    let guards = ask_under(source, destination, &key).await.map_err(told);
     if remove(destination, &key, observer).await {
         ledger.drop_intent(&name).await?;
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use cabotage_core::{Error, ErrorKind, ListScope, Result, Timestamp};
+use cabotage_core::{Error, ErrorKind, ListScope, Operation, Result, Timestamp};
 use cabotage_layers::{ReadOnly, ResumeBody, ResumePolicy};
+use futures::TryStreamExt as _;
 use futures::stream::{BoxStream, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -113,7 +114,9 @@ async fn candidates(
     }
     let listing = |side: &Side| {
         let order = side.store.capabilities().list_order;
+        let label = side.label.clone();
         let listed = side.store.list(ListScope::prefix(&side.prefix));
+        let listed = listed.map_err(move |error| error.during(Operation::List).about(&label)).boxed();
         in_byte_order(listed, order, side.prefix.clone(), SpillOptions::in_folder(&context.options.state_dir))
     };
     let rows = row_stream(context.ledger.clone(), ROWS);
