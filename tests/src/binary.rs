@@ -128,6 +128,15 @@ impl Running {
         self.child.try_wait().expect("the system tells").is_some()
     }
 
+    /// The most memory that it has held so far, in bytes; 0 when it has ended or the system doesn't tell.
+    #[must_use]
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kib.unwrap_or(0) * 1024
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

@@ -52,7 +52,7 @@ fn arrived_or_refused(done: &Migration, rgw: &RawS3, bucket: &str, planted: &[St
         let line = done.line(key);
         match rgw.get(bucket, key) {
             Some(found) => {
-                assert_eq!(String::from_utf8_lossy(&found), content(key), "{key:?} has other content")
+                assert_eq!(String::from_utf8_lossy(&found), content(key), "{key:?} has other content");
             }
             None => {
                 assert_ne!(line["class"], "verified", "{key:?} is not there, and the manifest says: {line}");

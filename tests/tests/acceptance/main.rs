@@ -2,6 +2,7 @@
 //!
 //! A case whose server is missing is ignored, and the summary says so; `CABOTAGE_REQUIRE` makes it a failure.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::cast_possible_truncation, reason = "counts of a test's objects")]
 
 mod again;
 mod attributes;
@@ -20,6 +21,7 @@ use std::process::{Command, ExitCode, Stdio};
 use libtest_mimic::{Arguments, Trial};
 
 /// A case: its name, the servers that it needs, what it does. It fails by panicking.
+#[derive(Clone, Copy)]
 pub(crate) struct Case {
     name: &'static str,
     needs: &'static [&'static str],
@@ -78,7 +80,7 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn missing<'a>(case: &Case, present: &BTreeSet<&'a str>) -> Vec<&'static str> {
+fn missing(case: &Case, present: &BTreeSet<&str>) -> Vec<&'static str> {
     case.needs.iter().copied().filter(|name| !present.contains(name)).collect()
 }
 

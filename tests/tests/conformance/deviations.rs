@@ -11,12 +11,6 @@ const LISTED: &[(&str, &str, &str, &str)] = &[
         "Blob Storage can't delete blocks that are not committed; they are invisible and expire after a week",
     ),
     (
-        "azurite",
-        "3.",
-        "copy_within::copy_of_dot_segments",
-        "Azurite resolves dot segments in x-ms-copy-source; pinned by its ETag, the copy fails and makes nothing",
-    ),
-    (
         "rgw",
         "16.",
         "writes::wrong_digest_of_an_empty_body",

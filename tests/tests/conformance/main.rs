@@ -69,7 +69,9 @@ fn judge(
         (Ok(Outcome::Passed), None) => Entry::Passed,
         (Ok(Outcome::Passed), Some(_)) => Entry::Unexpected(trial.to_owned()),
         (Err(failure), None) => Entry::Failed(failure.to_string()),
-        (Err(_), Some(reason)) => Entry::Deviates { trial: trial.to_owned(), reason },
+        (Err(failure), Some(reason)) => {
+            Entry::Deviates { trial: trial.to_owned(), reason, found: failure.to_string() }
+        }
     }
 }
 

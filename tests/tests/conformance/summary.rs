@@ -14,6 +14,7 @@ pub(crate) enum Entry {
     Deviates {
         trial: String,
         reason: &'static str,
+        found: String,
     },
     /// A listed deviation that is none any more.
     Unexpected(String),
@@ -59,7 +60,9 @@ fn print_store(store: &str, entries: &[Entry]) {
     for entry in entries {
         match entry {
             Entry::Skipped { trial, reason } => drop(reasons.entry(reason).or_default().insert(trial)),
-            Entry::Deviates { trial, reason } => println!("  deviates: {trial}: {reason}"),
+            Entry::Deviates { trial, reason, found } => {
+                println!("  deviates: {trial}: {reason}; seen: {found}");
+            }
             Entry::Unexpected(trial) => println!("  listed as a deviation, but passes: {trial}"),
             Entry::Passed | Entry::Failed(_) | Entry::Missing(_) => {}
         }

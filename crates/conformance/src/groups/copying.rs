@@ -106,8 +106,14 @@ async fn copy_of_dot_segments(place: Arc<Place>) -> Verdict {
     }
     place.put(&alike, "another object").await?;
     place.put(&from, "content").await?;
-    place.store.copy_within(&from, None, &to, WriteOptions::default()).await?;
-    same!(place.get(&to).await?, "content", "the copy's content");
+    match place.store.copy_within(&from, None, &to, WriteOptions::default()).await {
+        Ok(_) => same!(place.get(&to).await?, "content", "the copy's content"),
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            check!(!place.exists(&to).await?, "a refused copy made an object");
+            return Outcome::skipped("the store refuses by name to copy from names with dot segments");
+        }
+        Err(error) => return Err(error.into()),
+    }
     Ok(Outcome::Passed)
 }
 
