@@ -15,6 +15,7 @@ use crate::made_folders::MadeFolders;
 use crate::options::Common;
 use crate::output::{Failure, Output};
 use crate::progress::Reporter;
+use crate::report_file::ReportFile;
 use crate::screen::Screen;
 use crate::signals::Signals;
 
@@ -203,48 +204,6 @@ fn print(report: &Report) -> Result<(), Failure> {
     let mut output = Output::new();
     output.line(report.to_string().trim_end())?;
     output.finish()
-}
-
-/// The file of `--report`: made before the run, so that a place that can't be written is told at once, and moved to its
-/// name when it is whole.
-struct ReportFile {
-    path: PathBuf,
-    beside: PathBuf,
-}
-
-impl ReportFile {
-    fn new(path: &Path) -> Result<Self> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(format!(".{}.tmp", std::process::id()));
-        let beside = PathBuf::from(beside);
-        std::fs::write(&beside, "").map_err(|error| unwritable(path, error))?;
-        Ok(Self { path: path.to_owned(), beside })
-    }
-
-    fn save(self, report: &Report) -> Result<()> {
-        let text = serde_json::to_string_pretty(report)
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("the report is no JSON: {error}")))?;
-        let moved = std::fs::write(&self.beside, text + "\n")
-            .and_then(|()| std::fs::rename(&self.beside, &self.path));
-        moved.map_err(|error| unwritable(&self.path, error))
-    }
-}
-
-impl Drop for ReportFile {
-    /// Leaves nothing behind of a report that didn't come about.
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.beside);
-    }
-}
-
-fn unwritable(path: &Path, error: std::io::Error) -> Error {
-    let kind = match error.kind() {
-        std::io::ErrorKind::StorageFull => ErrorKind::NoSpace,
-        _ => ErrorKind::InvalidConfig,
-    };
-    Error::new(kind, format!("the report can't be written: {error}"))
-        .about(path.to_string_lossy())
-        .caused_by(error)
 }
 
 #[cfg(test)]

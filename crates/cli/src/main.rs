@@ -11,6 +11,7 @@ mod made_folders;
 mod options;
 mod output;
 mod progress;
+mod report_file;
 mod screen;
 mod signals;
 mod usage;

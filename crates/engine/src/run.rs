@@ -41,9 +41,10 @@ pub async fn run(
     observer: Arc<dyn Observer>,
 ) -> Result<Report> {
     job.check()?;
-    let manifest = job.options.manifest.as_deref().map(Manifest::create).transpose()?;
     let started = Timestamp::now();
     let ledger = open_ledger(&job).await?;
+    // Only who holds the ledger may replace the manifest: it may be that of a run that is going on.
+    let manifest = job.options.manifest.as_deref().map(Manifest::create).transpose()?;
     let context = open(job, ledger, progress).await?;
     let intents = if context.options.dry_run {
         context.ledger.intents().await?.into_iter().map(|intent| (intent.name.clone(), intent)).collect()

@@ -197,3 +197,26 @@ async fn a_listing_that_repeats_stops_the_run() {
     };
     assert!(text.contains("listing"), "{text}");
 }
+
+#[tokio::test]
+async fn a_run_that_is_refused_leaves_the_manifest_alone() {
+    let mut bench = filled(3).await;
+    let slow = Rule::new(Operation::Write, Effect::Delay(Duration::from_secs(600)));
+    bench.destination_faults = Some(Faults::new(vec![slow]));
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    std::fs::write(&second, "kept").unwrap();
+    let with = |path: &std::path::Path| Options { manifest: Some(path.to_owned()), ..bench.options() };
+    let refused = async {
+        while !first.exists() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        bench.try_run(with(&second)).await.unwrap_err()
+    };
+    let error = tokio::select! {
+        ended = bench.try_run(with(&first)) => panic!("{ended:?}"),
+        error = refused => error,
+    };
+    assert_eq!(error.kind(), ErrorKind::LedgerHeld, "{error}");
+    assert_eq!(std::fs::read_to_string(&second).unwrap(), "kept");
+}
