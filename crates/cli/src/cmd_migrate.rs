@@ -20,6 +20,7 @@ use crate::screen::Screen;
 use crate::signals::Signals;
 
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("name_files").args(["keys_from", "archived_list"]).multiple(true))]
 pub(crate) struct MigrateArgs {
     /// Where the objects are; nothing is ever written to it
     source: String,
@@ -49,8 +50,11 @@ pub(crate) struct MigrateArgs {
     /// Only the objects named in the file, one a line, relative to SOURCE
     #[arg(long, value_name = "FILE")]
     keys_from: Option<PathBuf>,
-    /// Names in the file of --keys-from end in NUL instead of a newline
-    #[arg(short = '0', long, requires = "keys_from")]
+    /// Write the names of objects that are archived at the source, for --keys-from once they are restored
+    #[arg(long, value_name = "FILE")]
+    archived_list: Option<PathBuf>,
+    /// Names in the files of --keys-from and --archived-list end in NUL instead of a newline
+    #[arg(short = '0', long, requires = "name_files")]
     null: bool,
     /// Copy at most so many objects, then end
     #[arg(long, value_name = "N")]
@@ -156,7 +160,8 @@ fn side(opened: Opened) -> Side {
 }
 
 fn options(args: &MigrateArgs, environment: &Environment) -> Result<Options> {
-    let keys_from = args.keys_from.clone().map(|path| KeysFile { path, null_separated: args.null });
+    let names =
+        |path: &Option<PathBuf>| path.clone().map(|path| KeysFile { path, null_separated: args.null });
     Ok(Options {
         overwrite: match args.overwrite {
             OverwriteArg::Never => Overwrite::Never,
@@ -173,13 +178,14 @@ fn options(args: &MigrateArgs, environment: &Environment) -> Result<Options> {
         },
         accept_losses: args.accept_loss.iter().copied().collect(),
         keep_mtime: args.keep_mtime,
-        selection: Selection::new(&args.include, &args.exclude, keys_from)?,
+        selection: Selection::new(&args.include, &args.exclude, names(&args.keys_from))?,
         max_objects: args.max_objects,
         concurrency: args.concurrency,
         memory: args.memory.0,
         part_threshold: args.part_threshold.0,
         dry_run: args.dry_run,
         manifest: args.manifest.clone(),
+        archived_list: names(&args.archived_list),
         ..Options::new(state_dir(args.state.as_deref(), environment)?)
     })
 }

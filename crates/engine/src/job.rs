@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cabotage_core::{Error, ErrorKind, LossName, Probe, Result, Storage};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Selection, Verdict};
+use crate::{KeysFile, Selection, Verdict};
 
 /// One end of a migration.
 #[derive(Clone, Debug)]
@@ -20,6 +20,11 @@ pub struct Side {
     pub prefix: String,
     /// The location for a human, without secrets.
     pub label: String,
+}
+
+/// Whether the prefixes, in one bucket, would be the same place or lie in each other.
+pub(crate) fn is_nested(a: &Side, b: &Side) -> bool {
+    a.prefix.starts_with(&b.prefix) || b.prefix.starts_with(&a.prefix)
 }
 
 /// A migration: from where, to where, how.
@@ -40,9 +45,7 @@ impl Job {
     /// `InvalidConfig`.
     pub fn check(&self) -> Result<()> {
         let (source, destination) = (&self.source, &self.destination);
-        let nested =
-            source.prefix.starts_with(&destination.prefix) || destination.prefix.starts_with(&source.prefix);
-        if source.store.id() == destination.store.id() && nested {
+        if source.store.id() == destination.store.id() && is_nested(source, destination) {
             let message = format!(
                 "source {} and destination {} are the same place or lie in each other",
                 source.label, destination.label
@@ -126,6 +129,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Where to write one JSON line per object.
     pub manifest: Option<PathBuf>,
+    /// Where to write the names of the objects that were put off because they are archived.
+    pub archived_list: Option<KeysFile>,
 }
 
 impl Options {
@@ -149,6 +154,7 @@ impl Options {
             dry_run: false,
             state_dir,
             manifest: None,
+            archived_list: None,
         }
     }
 

@@ -4,11 +4,13 @@
 //! merge-joined into candidates, each candidate becomes a decision, each decision that moves bytes becomes a task, and
 //! every object ends as one [`Outcome`] in the tally.
 
+mod archived_list;
 mod attributes;
 mod budget;
 mod context;
 mod decide;
 mod dispatch;
+mod files;
 mod guards;
 mod job;
 mod join;

@@ -73,6 +73,14 @@ impl Manifest {
         writeln!(self.file, "{text}").map_err(|error| self.failed(&error))
     }
 
+    /// Lets others read what was added so far.
+    ///
+    /// # Errors
+    /// `NoSpace` when it can't be written.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        self.file.flush().map_err(|error| self.failed(&error))
+    }
+
     /// Brings it to the disk.
     ///
     /// # Errors

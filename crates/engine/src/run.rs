@@ -11,9 +11,9 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::budget::Budget;
 use crate::context::Context;
 use crate::dispatch::{Dispatcher, Halts, Seen};
+use crate::files::Files;
 use crate::join::{Joined, join};
 use crate::ledger::row_stream;
-use crate::manifest::Manifest;
 use crate::order::{SpillOptions, in_byte_order};
 use crate::recover::recover;
 use crate::tally::{Tally, Totals};
@@ -43,8 +43,8 @@ pub async fn run(
     job.check()?;
     let started = Timestamp::now();
     let ledger = open_ledger(&job).await?;
-    // Only who holds the ledger may replace the manifest: it may be that of a run that is going on.
-    let manifest = job.options.manifest.as_deref().map(Manifest::create).transpose()?;
+    // Only who holds the ledger may replace its files: they may be those of a run that is going on.
+    let files = Files::create(&job.options)?;
     let context = open(job, ledger, progress).await?;
     let intents = if context.options.dry_run {
         context.ledger.intents().await?.into_iter().map(|intent| (intent.name.clone(), intent)).collect()
@@ -54,7 +54,7 @@ pub async fn run(
     let halts = Halts::new(&stop);
     let (outcomes, receiver) = mpsc::channel(OUTCOMES);
     let tally = Tally::new(
-        manifest,
+        files,
         Arc::clone(&context.progress),
         Arc::clone(&observer),
         context.options.accept_losses.clone(),

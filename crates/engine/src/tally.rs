@@ -7,7 +7,7 @@ use cabotage_core::{Disposition, Error, ErrorKind, LossName, Result, Scope, disp
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::manifest::Manifest;
+use crate::files::Files;
 use crate::{Class, Counts, Event, FailureGroup, Levels, LossCount, Observer, Outcome, Progress, Verdict};
 
 /// Examples kept of each kind of failure.
@@ -40,7 +40,7 @@ pub(crate) struct Totals {
 /// Takes outcomes until there are no more.
 pub(crate) struct Tally {
     totals: Totals,
-    manifest: Option<Manifest>,
+    files: Files,
     progress: Arc<Progress>,
     observer: Arc<dyn Observer>,
     accepted: BTreeSet<LossName>,
@@ -51,46 +51,44 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn new(
-        manifest: Option<Manifest>,
+        files: Files,
         progress: Arc<Progress>,
         observer: Arc<dyn Observer>,
         accepted: BTreeSet<LossName>,
         halt: CancellationToken,
     ) -> Self {
-        Self {
-            totals: Totals::default(),
-            manifest,
-            progress,
-            observer,
-            accepted,
-            halt,
-            window: VecDeque::new(),
-        }
+        Self { totals: Totals::default(), files, progress, observer, accepted, halt, window: VecDeque::new() }
     }
 
     /// Runs until all senders are gone.
     pub(crate) async fn consume(mut self, mut outcomes: mpsc::Receiver<Outcome>) -> Totals {
         while let Some(outcome) = outcomes.recv().await {
             self.take(outcome);
+            if outcomes.is_empty() {
+                self.write_files(Files::flush);
+            }
         }
-        if let Some(Err(error)) = self.manifest.take().map(Manifest::finish) {
+        if let Err(error) = std::mem::take(&mut self.files).finish() {
             self.stop(error);
         }
         self.totals
     }
 
     fn take(&mut self, outcome: Outcome) {
-        let written = self.manifest.as_mut().map_or(Ok(()), |manifest| manifest.add(&outcome));
-        if let Err(error) = written {
-            self.manifest = None;
-            self.stop(error);
-        }
+        self.write_files(|files| files.add(&outcome));
         self.count(&outcome);
         self.progress.done(outcome.size, outcome.class.is_trouble());
         if outcome.class.is_trouble() {
             self.tell(&outcome);
         }
         self.judge(outcome);
+    }
+
+    /// A file that can't be written stops the run.
+    fn write_files(&mut self, write: impl FnOnce(&mut Files) -> Result<()>) {
+        if let Err(error) = write(&mut self.files) {
+            self.stop(error);
+        }
     }
 
     fn count(&mut self, outcome: &Outcome) {
@@ -184,10 +182,9 @@ impl Tally {
 
     fn judge_environment(&mut self, error: Option<&Error>) {
         let environmental = error.is_some_and(|error| {
-            matches!(
-                disposition(error.kind(), Scope::Object),
-                Disposition::Retry | Disposition::PauseEndpoint
-            )
+            let fate = disposition(error.kind(), Scope::Object);
+            matches!(fate, Disposition::Retry | Disposition::PauseEndpoint)
+                || error.kind() == ErrorKind::CredentialsExpired
         });
         self.window.push_back(environmental);
         if self.window.len() > WINDOW {

@@ -2,7 +2,13 @@ use super::*;
 use cabotage_core::Loss;
 
 fn tally(halt: &CancellationToken) -> Tally {
-    Tally::new(None, Arc::default(), Arc::new(()), BTreeSet::from([LossName::TagDropped]), halt.clone())
+    Tally::new(
+        Files::default(),
+        Arc::default(),
+        Arc::new(()),
+        BTreeSet::from([LossName::TagDropped]),
+        halt.clone(),
+    )
 }
 
 fn outcome(class: Class) -> Outcome {
