@@ -5,6 +5,7 @@ use cabotage_core::{
     Timestamp, WriteMode, WriteOptions,
 };
 
+use crate::job::is_nested;
 use crate::{Event, Guards, Intent, Ledger, Observer, Side};
 
 /// How probe objects' names begin, under the destination's prefix.
@@ -73,8 +74,15 @@ async fn ask_under(source: &Side, destination: &Side, key: &Key) -> Result<Guard
         Some(probe) => probe.wrong_digest(key).await?,
         None => Support::Unknown,
     };
-    let etag = store.write(key, Payload::from_bytes("cabotage"), mode(WriteMode::Create)).await?.etag;
-    ask_preconditions(source, destination, key, etag, digest).await
+    let first = |write_mode| store.write(key, Payload::from_bytes("cabotage"), mode(write_mode));
+    let written = match first(WriteMode::Create).await {
+        // The body with the wrong digest was stored, and the right to delete it is missing.
+        Err(error) if digest == Support::Ignored && error.kind() == ErrorKind::PreconditionFailed => {
+            first(WriteMode::Replace).await?
+        }
+        result => result?,
+    };
+    ask_preconditions(source, destination, key, written.etag, digest).await
 }
 
 async fn ask_preconditions(
@@ -85,7 +93,7 @@ async fn ask_preconditions(
     digest: Support,
 ) -> Result<Guards> {
     let store = destination.store.as_ref();
-    refuse_same_store(source, key).await?;
+    refuse_same_store(source, destination, key).await?;
     let again = store.write(key, Payload::from_bytes("again"), mode(WriteMode::Create)).await;
     let create = must_fail(again.map(drop))?;
     let stale = WriteMode::IfMatch(ETag::new("00000000000000000000000000000000"));
@@ -100,10 +108,11 @@ async fn ask_preconditions(
     Ok(Guards { digest, create, if_match })
 }
 
-/// An object just written to the destination must not be seen at the source, under the same key.
-async fn refuse_same_store(source: &Side, key: &Key) -> Result<()> {
+/// An object just written to the destination must not be seen at the source, under the same key, unless the two lie
+/// beside each other.
+async fn refuse_same_store(source: &Side, destination: &Side, key: &Key) -> Result<()> {
     match source.store.find(key, Detail::Basic).await {
-        Ok(Some(_)) if key.as_str().starts_with(&source.prefix) => Err(Error::new(
+        Ok(Some(_)) if is_nested(source, destination) => Err(Error::new(
             ErrorKind::InvalidConfig,
             "source and destination are the same bucket under two names",
         )
