@@ -15,8 +15,8 @@ use crate::decide::{ConflictReason, Decision, Facts, decide};
 use crate::join::{Candidate, JoinSide, Joined};
 use crate::run::tell_guards;
 use crate::tally::send;
-use crate::work::{Work, class_of, work};
-use crate::{Class, Guards, Intent, Observer, Outcome, Row, Stop, Verdict, guards};
+use crate::work::{Work, class_of, known, work};
+use crate::{Class, Guards, Intent, Observer, Outcome, Row, Stop, guards};
 
 /// How long what is in flight may take to finish after a stop.
 const GRACE: Duration = Duration::from_secs(30);
@@ -119,7 +119,19 @@ impl Dispatcher {
             }
         }
         self.seen.complete = !drain.is_cancelled();
+        self.forget_intents().await?;
         self.context.progress.listing_done();
+        Ok(())
+    }
+
+    /// Forgets the intents that the listings know nothing of: nothing was written, and nothing is left to write.
+    async fn forget_intents(&mut self) -> Result<()> {
+        let options = &self.context.options;
+        if self.seen.complete && !options.dry_run && options.selection.keys_from.is_none() {
+            for (name, _) in self.intents.drain() {
+                self.context.ledger.drop_intent(&name).await?;
+            }
+        }
         Ok(())
     }
 
@@ -145,6 +157,12 @@ impl Dispatcher {
 
     /// A name that no store but this one could hold.
     async fn refuse_name(&mut self, key: &RawKey) -> Result<Flow> {
+        let raw = String::from_utf8_lossy(key.as_bytes());
+        let name = raw.strip_prefix(&self.context.source.prefix).unwrap_or(&raw);
+        if !self.context.options.selection.takes(name) {
+            self.seen.excluded += 1;
+            return Ok(Flow::On);
+        }
         self.context.progress.listed(0);
         let text = "what the source lists here can't be moved: a name that is not UTF-8, a link, a device, or a folder that can't be read";
         let error = Error::new(ErrorKind::KeyRejected, text).about(key.display());
@@ -154,11 +172,12 @@ impl Dispatcher {
 
     async fn take(&mut self, candidate: Candidate) -> Result<Flow> {
         let Candidate { name, source, destination, row } = candidate;
+        let is_somewhere = source.is_some() || destination.is_some();
+        let intent = if is_somewhere { self.intents.remove(&*name) } else { None };
         if source.is_some() && !self.context.options.selection.takes(&name) {
             self.seen.excluded += 1;
             return Ok(Flow::On);
         }
-        let intent = self.intents.remove(&*name);
         let facts = Facts {
             source: source.as_ref(),
             destination: destination.as_ref(),
@@ -195,9 +214,9 @@ impl Dispatcher {
         let done = |outcome| Ok(Plan::Done(Box::new(outcome)));
         let missing = || Error::new(ErrorKind::Internal, "a decision without its facts");
         match decision {
-            Decision::Skip(verdict) => done(known(name, &row.ok_or_else(missing)?, verdict, Class::Skipped)),
+            Decision::Skip(_) => done(known(name, &row.ok_or_else(missing)?, Class::Skipped)),
             Decision::Keep(verdict) => {
-                done(known(name, &row.ok_or_else(missing)?, verdict, class_of(&self.context, verdict)))
+                done(known(name, &row.ok_or_else(missing)?, class_of(&self.context, verdict)))
             }
             Decision::Conflict(reason) => done(self.conflict(name, source, reason)),
             Decision::Defer => done(Outcome {
@@ -286,16 +305,4 @@ impl Dispatcher {
 enum Plan {
     Done(Box<Outcome>),
     Todo(Work),
-}
-
-/// The outcome of an object that the ledger already knows.
-fn known(name: &Arc<str>, row: &Row, verdict: Verdict, class: Class) -> Outcome {
-    Outcome {
-        verdict: Some(verdict),
-        sha256: row.sha256,
-        source_etag: row.source_etag.clone(),
-        destination_etag: row.destination_etag.clone(),
-        losses: row.losses.iter().map(|name| cabotage_core::Loss::new(*name, "in an earlier run")).collect(),
-        ..Outcome::new(Arc::clone(name), row.size, class)
-    }
 }

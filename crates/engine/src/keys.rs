@@ -2,28 +2,30 @@
 
 use std::sync::Arc;
 
-use cabotage_core::{Detail, Error, ErrorKind, Result, StorageExt as _};
+use cabotage_core::{
+    Detail, Disposition, Error, ErrorKind, Key, ObjectInfo, Result, Scope, Storage, StorageExt as _,
+    disposition,
+};
 use futures::stream::{self, BoxStream, StreamExt as _};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::mpsc;
 
+use crate::context::Context;
 use crate::join::{Candidate, Joined};
 use crate::tally::send;
-use crate::{Class, KeysFile, Ledger, Outcome, Side};
+use crate::{Class, KeysFile, Outcome};
 
 /// Names looked up at once.
 const LOOKUPS: usize = 16;
 
-/// Reads the names and looks each up at both ends; in the file's order. A name that neither the source nor the ledger knows
-/// goes straight to the outcomes, as a failure.
+/// Reads the names and looks each up at both ends; in the file's order. A name that neither the source nor the ledger
+/// knows, or that can't be looked up for a reason of its own, goes straight to the outcomes, as a failure.
 ///
 /// # Errors
 /// `InvalidConfig` when the file can't be read or holds a name that is no UTF-8.
 pub(crate) async fn candidates(
     file: &KeysFile,
-    source: Side,
-    destination: Side,
-    ledger: Ledger,
+    context: Context,
     outcomes: mpsc::Sender<Outcome>,
 ) -> Result<BoxStream<'static, Result<Joined>>> {
     let path = file.path.to_string_lossy().into_owned();
@@ -39,7 +41,7 @@ pub(crate) async fn candidates(
             Ok(Some((name, (lines, path))))
         });
     let looked_up = names
-        .map(move |name| look_up(name, source.clone(), destination.clone(), ledger.clone(), outcomes.clone()))
+        .map(move |name| candidate(name, context.clone(), outcomes.clone()))
         .buffered(LOOKUPS)
         .filter_map(|item| std::future::ready(item.transpose()));
     Ok(looked_up.boxed())
@@ -49,30 +51,41 @@ fn unreadable(path: &str, reason: &str) -> Error {
     Error::new(ErrorKind::InvalidConfig, format!("the list of keys can't be read: {reason}")).about(path)
 }
 
-async fn look_up(
+async fn candidate(
     name: Result<String>,
-    source: Side,
-    destination: Side,
-    ledger: Ledger,
+    context: Context,
     outcomes: mpsc::Sender<Outcome>,
 ) -> Result<Option<Joined>> {
     let name = name?;
     if name.is_empty() {
         return Ok(None);
     }
-    let key = |side: &Side| cabotage_core::Key::new(format!("{}{name}", side.prefix));
-    let (source_key, destination_key) = (key(&source)?, key(&destination)?);
-    let row = ledger.row(&name).await?;
-    let there = match destination.store.capabilities().accepts(&destination_key) {
-        Ok(()) => destination.store.find(&destination_key, Detail::Basic).await?,
+    let error = match look_up(&context, &name).await {
+        Ok(candidate) if candidate.source.is_some() || candidate.row.is_some() => {
+            return Ok(Some(Joined::Candidate(candidate)));
+        }
+        Ok(_) => Error::new(ErrorKind::NotFound, "the list of keys names it, the source doesn't have it")
+            .on(&context.source_key(&name)?),
+        Err(error) if disposition(error.kind(), Scope::Object) == Disposition::FailObject => error,
+        Err(error) => return Err(error),
+    };
+    context.progress.listed(0);
+    send(&outcomes, Outcome::because(Arc::from(name), 0, Class::Failed, error)).await?;
+    Ok(None)
+}
+
+/// # Errors
+/// Those of the ledger and of heads; `KeyRejected` for a name that the source can't hold.
+async fn look_up(context: &Context, name: &str) -> Result<Candidate> {
+    let row = context.ledger.row(name).await?;
+    let destination = match context.destination_key(name) {
+        Ok(key) => find(context.destination.store.as_ref(), &key, Detail::Basic).await?,
         Err(_) => None,
     };
-    let found = source.store.find(&source_key, Detail::WithTags).await?;
-    if found.is_none() && row.is_none() {
-        let error = Error::new(ErrorKind::NotFound, "the list of keys names it, the source doesn't have it")
-            .on(&source_key);
-        send(&outcomes, Outcome::because(Arc::from(name), 0, Class::Failed, error)).await?;
-        return Ok(None);
-    }
-    Ok(Some(Joined::Candidate(Candidate { name: Arc::from(name), source: found, destination: there, row })))
+    let source = find(context.source.store.as_ref(), &context.source_key(name)?, Detail::WithTags).await?;
+    Ok(Candidate { name: Arc::from(name), source, destination, row })
+}
+
+async fn find(store: &dyn Storage, key: &Key, detail: Detail) -> Result<Option<ObjectInfo>> {
+    store.find(key, detail).await.map_err(|error| error.on(key))
 }

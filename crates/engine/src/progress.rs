@@ -6,7 +6,7 @@ use cabotage_core::ErrorKind;
 
 use crate::Class;
 
-/// Counters of a run, read at any moment. Each is monotonic; together they are no snapshot.
+/// Counters of one run, read at any moment. Each is monotonic; together they are no snapshot.
 #[derive(Debug, Default)]
 pub struct Progress {
     listed: AtomicU64,

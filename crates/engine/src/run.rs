@@ -110,8 +110,7 @@ async fn candidates(
 ) -> Result<BoxStream<'static, Result<Joined>>> {
     let (source, destination) = (&context.source, &context.destination);
     if let Some(file) = &context.options.selection.keys_from {
-        return keys::candidates(file, source.clone(), destination.clone(), context.ledger.clone(), outcomes)
-            .await;
+        return keys::candidates(file, context.clone(), outcomes).await;
     }
     let listing = |side: &Side| {
         let order = side.store.capabilities().list_order;
@@ -141,7 +140,9 @@ async fn conclude(
         }
         totals.stopped.get_or_insert(error);
     }
-    if totals.counts.sum() != totals.counts.listed {
+    if totals.counts.sum() != totals.counts.listed
+        || totals.counts.listed != context.progress.snapshot().listed
+    {
         totals.stopped.get_or_insert(Error::new(
             ErrorKind::Internal,
             "the sums of the report don't agree; please report this",

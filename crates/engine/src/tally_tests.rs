@@ -69,9 +69,12 @@ fn one_in_a_hundred_refused_is_let_pass() {
 
 #[test]
 fn a_failing_environment_stops_the_run_but_bad_objects_do_not() {
-    for (kind, stops) in
-        [(ErrorKind::Timeout, true), (ErrorKind::KeyRejected, false), (ErrorKind::NotFound, false)]
-    {
+    for (kind, stops) in [
+        (ErrorKind::Timeout, true),
+        (ErrorKind::CredentialsExpired, true),
+        (ErrorKind::KeyRejected, false),
+        (ErrorKind::NotFound, false),
+    ] {
         let halt = CancellationToken::new();
         let mut tally = tally(&halt);
         (0..100).for_each(|_| tally.take(failed(kind)));

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cabotage_core::{
-    Detail, Disposition, Error, ErrorKind, Loss, ObjectInfo, Result, Scope, Timestamp, WriteMode, Written,
-    disposition,
+    Detail, Disposition, Error, ErrorKind, Loss, ObjectInfo, Operation, Result, Scope, Sha256, Timestamp,
+    WriteMode, Written, disposition,
 };
 
 use crate::context::{Context, conflict};
 use crate::decide::replacing;
-use crate::transfer::{self, Preparation, Prepared, Receipt, Task, hash_at, hash_object};
+use crate::transfer::{self, Preparation, Prepared, Receipt, Task, hash_at, hash_object, hash_source};
 use crate::verify::{self, Checked};
-use crate::{Adopt, Class, Intent, Outcome, Row, Verdict};
+use crate::{Adopt, Class, Intent, Outcome, Overwrite, Row, Verdict};
 
 /// Attempts for an object, the first included.
 const ATTEMPTS: u32 = 3;
@@ -34,7 +34,7 @@ pub(crate) async fn work(context: &Context, name: Arc<str>, listed: ObjectInfo, 
     loop {
         let error = match once(context, &name, &listed, &work).await {
             Ok(outcome) => return outcome,
-            Err(error) => error,
+            Err(error) => missing_where(context, &name, error).await,
         };
         match disposition(error.kind(), Scope::Object) {
             Disposition::Retry | Disposition::PauseEndpoint if attempt < ATTEMPTS => {
@@ -49,7 +49,12 @@ pub(crate) async fn work(context: &Context, name: Arc<str>, listed: ObjectInfo, 
                     Err(error) => return ended(name, &listed, error),
                 }
             }
-            _ => return ended(name, &listed, error),
+            _ => {
+                if attempt == 1 && !reread && is_refusal(&error) {
+                    forget_intent(context, &name).await;
+                }
+                return ended(name, &listed, error);
+            }
         }
     }
 }
@@ -63,6 +68,31 @@ async fn back_off(attempt: u32) {
 async fn look_again(context: &Context, name: &str) -> Result<ObjectInfo> {
     let key = context.source_key(name)?;
     context.source.store.head(&key, Detail::WithTags).await
+}
+
+/// Only the source's word makes an object vanished. What is missing while the source still has the object is missing at
+/// the destination, an upload that somebody else ended for instance: a trouble like any other there.
+async fn missing_where(context: &Context, name: &str, error: Error) -> Error {
+    if error.kind() != ErrorKind::NotFound {
+        return error;
+    }
+    match look_again(context, name).await {
+        Ok(_) => error.into_kind(ErrorKind::Interrupted),
+        Err(at_source) => at_source,
+    }
+}
+
+/// Whether the destination refused to begin, so that nothing was written.
+fn is_refusal(error: &Error) -> bool {
+    use ErrorKind::{KeyRejected, PermissionDenied, TooLarge, Unsupported};
+    matches!(error.operation(), Some(Operation::Write | Operation::Upload))
+        && matches!(error.kind(), KeyRejected | PermissionDenied | TooLarge | Unsupported)
+}
+
+async fn forget_intent(context: &Context, name: &str) {
+    if let Err(error) = context.ledger.drop_intent(name).await {
+        tracing::warn!(%error, "the ledger could not be updated");
+    }
 }
 
 /// The outcome of an object whose last attempt failed so.
@@ -113,25 +143,31 @@ async fn copy(context: &Context, name: &Arc<str>, listed: &ObjectInfo, mode: Wri
     let checked = match verify::verify(context, &prepared, &receipt).await {
         Ok(checked) => checked,
         Err(error) if error.kind() == ErrorKind::VerifyMismatch && creates => {
-            remove_own(context, &prepared, &receipt.written).await;
+            remove_own(context, &prepared, &receipt).await;
             return Err(error);
         }
         Err(error) => return Err(error),
     };
     if creates && checked.losses.iter().any(|loss| !context.options.accepts(loss.name)) {
-        remove_own(context, &prepared, &receipt.written).await;
+        remove_own(context, &prepared, &receipt).await;
     }
     let outcome = settle(context, &prepared, receipt, checked).await?;
     Ok(Outcome { copied: outcome.class != Class::Refused, ..outcome })
 }
 
-/// Takes away what this run has just created and can't stand by.
-async fn remove_own(context: &Context, prepared: &Prepared, written: &Written) {
-    let options = cabotage_core::DeleteOptions { if_match: written.etag.clone() };
-    if let Err(error) = context.destination.store.delete(&prepared.destination_key, options).await {
+/// Takes away what this run has just created and can't stand by. What was only found there, or can't be told from what
+/// another put there, is left.
+async fn remove_own(context: &Context, prepared: &Prepared, receipt: &Receipt) {
+    let key = &prepared.destination_key;
+    let Some(etag) = receipt.written.etag.clone().filter(|_| !receipt.found) else {
+        tracing::warn!(?key, "an object that can't be told to be this run's own is left at the destination");
+        return;
+    };
+    let options = cabotage_core::DeleteOptions { if_match: Some(etag), ..Default::default() };
+    if let Err(error) = context.destination.store.delete(key, options).await {
         tracing::warn!(%error, "an object that was written and then refused could not be removed");
-    } else if let Err(error) = context.ledger.drop_intent(&prepared.name).await {
-        tracing::warn!(%error, "the ledger could not be updated");
+    } else {
+        forget_intent(context, &prepared.name).await;
     }
 }
 
@@ -191,29 +227,45 @@ pub(crate) fn class_of(context: &Context, verdict: Verdict) -> Class {
 /// Reads back an object that was copied before without being read.
 async fn read_back(context: &Context, name: &Arc<str>, listed: &ObjectInfo, row: &Row) -> Result<Outcome> {
     let key = context.destination_key(name)?;
-    let expected = match row.sha256 {
-        Some(sha256) => sha256,
-        None => {
-            hash_at(context.source.store.as_ref(), &context.source_key(name)?, listed.etag.clone()).await?
-        }
-    };
     let stored = hash_at(context.destination.store.as_ref(), &key, row.destination_etag.clone()).await?;
-    verify::compare_content(stored, expected, &key)?;
-    let row = Row {
-        verdict: Verdict::ReadBack,
-        sha256: Some(expected),
-        run: context.run,
-        finished: Timestamp::now(),
-        ..row.clone()
+    let Some(expected) = row.sha256 else {
+        return prove_adopted(context, name, listed, row, stored).await;
     };
+    if let Err(error) = verify::compare_content(stored, expected, &key) {
+        // A row without the source's ETag proves nothing and still tells whose the object is: it is copied again.
+        let row = Row { source_etag: None, verdict: Verdict::StoredUnread, ..row.clone() };
+        context.ledger.record(row).await?;
+        return Err(error.help("run the same command again: the object is copied anew"));
+    }
+    let row = Row { verdict: Verdict::ReadBack, run: context.run, finished: Timestamp::now(), ..row.clone() };
     context.ledger.record(row.clone()).await?;
-    Ok(Outcome {
-        verdict: Some(Verdict::ReadBack),
+    Ok(known(name, &row, Class::Verified))
+}
+
+/// What was adopted for its size alone has to be equal in content and attributes.
+async fn prove_adopted(
+    context: &Context,
+    name: &Arc<str>,
+    listed: &ObjectInfo,
+    row: &Row,
+    stored: Sha256,
+) -> Result<Outcome> {
+    let key = context.destination_key(name)?;
+    verify::compare_content(stored, hash_source(context, name, listed).await?, &key)?;
+    let there = ObjectInfo { etag: row.destination_etag.clone(), ..ObjectInfo::new(key, row.size) };
+    Found { name, listed, there: &there, stored, verdict: Verdict::ReadBack }.settle(context).await
+}
+
+/// The outcome of an object that the ledger already knows.
+pub(crate) fn known(name: &Arc<str>, row: &Row, class: Class) -> Outcome {
+    Outcome {
+        verdict: Some(row.verdict),
         sha256: row.sha256,
-        source_etag: row.source_etag,
-        destination_etag: row.destination_etag,
-        ..Outcome::new(Arc::clone(name), listed.size, Class::Verified)
-    })
+        source_etag: row.source_etag.clone(),
+        destination_etag: row.destination_etag.clone(),
+        losses: row.losses.iter().map(|name| Loss::new(*name, "in an earlier run")).collect(),
+        ..Outcome::new(Arc::clone(name), row.size, class)
+    }
 }
 
 /// A run died between write and row: what is there is ours if it has the digest that was about to be written, or the
@@ -231,24 +283,64 @@ async fn recognise(
     let current = if ours && intent.source_etag.is_some() && intent.source_etag == listed.etag {
         true
     } else if there.size == listed.size {
-        hash_at(context.source.store.as_ref(), &context.source_key(name)?, listed.etag.clone()).await?
-            == stored
+        hash_source(context, name, listed).await? == stored
     } else {
         false
     };
-    if !current && !ours {
-        context.ledger.drop_intent(name).await?;
-        let text = "the destination holds another object than the one that an earlier run was about to write; it was left alone";
-        return Err(conflict(text).on(&key));
-    }
     if current {
         let found = Found { name, listed, there, stored, verdict: Verdict::ReadBack };
         let outcome = found.settle(context).await?;
-        if outcome.class != Class::Refused {
+        if outcome.class != Class::Refused || context.options.overwrite == Overwrite::Never {
             return Ok(outcome);
         }
+    } else if ours {
+        context.ledger.record(stale_row(context, name, there, stored)).await?;
+        if context.options.overwrite == Overwrite::Never {
+            let text = "the source changed since it was copied, and --overwrite never was given";
+            return Err(conflict(text).on(&key));
+        }
+    } else {
+        context.ledger.drop_intent(name).await?;
+        return replace_foreign(context, name, listed, there).await;
     }
     copy(context, name, listed, replacing(there.etag.as_ref())).await
+}
+
+/// Tells that what is there is this job's own, of a state that the source has left: until it is replaced, a run that
+/// dies knows it again.
+fn stale_row(context: &Context, name: &Arc<str>, there: &ObjectInfo, stored: Sha256) -> Row {
+    Row {
+        name: name.to_string(),
+        source_etag: None,
+        source_modified: None,
+        size: there.size,
+        sha256: Some(stored),
+        destination_etag: there.etag.clone(),
+        destination_version: there.version.clone(),
+        attributes: None,
+        verdict: Verdict::StoredUnread,
+        losses: Vec::new(),
+        run: context.run,
+        finished: Timestamp::now(),
+    }
+}
+
+/// Somebody else's object is in the place where an earlier run was about to write.
+async fn replace_foreign(
+    context: &Context,
+    name: &Arc<str>,
+    listed: &ObjectInfo,
+    there: &ObjectInfo,
+) -> Result<Outcome> {
+    match (context.options.overwrite, context.options.adopt) {
+        (Overwrite::Always, _) => copy(context, name, listed, replacing(there.etag.as_ref())).await,
+        (_, Some(Adopt::Size)) => adopt(context, name, listed, there, Adopt::Size).await,
+        _ => {
+            let text = "the destination holds another object than the one that an earlier run was about to write; it was left alone";
+            let help = "--overwrite always replaces it";
+            Err(conflict(text).help(help).on(&context.destination_key(name)?))
+        }
+    }
 }
 
 /// An object that was at the destination before.
@@ -256,7 +348,7 @@ struct Found<'a> {
     name: &'a Arc<str>,
     listed: &'a ObjectInfo,
     there: &'a ObjectInfo,
-    stored: cabotage_core::Sha256,
+    stored: Sha256,
     verdict: Verdict,
 }
 
@@ -272,6 +364,11 @@ impl Found<'_> {
             Preparation::Ready(prepared) => prepared,
             Preparation::Refused(source, losses) => return Ok(refused(self.name, &source, losses)),
         };
+        // The content was compared with what was listed; a head may tell of a newer state.
+        if prepared.source.etag != self.listed.etag || prepared.source.size != self.listed.size {
+            return Err(Error::new(ErrorKind::SourceChanged, "the object changed while it was compared")
+                .on(&prepared.source_key));
+        }
         let info = verify::head(context, &prepared).await?;
         if info.etag != self.there.etag {
             return Err(conflict("the destination's object changed meanwhile; it was left alone")
@@ -279,7 +376,7 @@ impl Found<'_> {
         }
         let losses = verify::attribute_losses(context, &prepared, &info);
         let written = Written { etag: info.etag.clone(), version: info.version.clone() };
-        let receipt = Receipt { sha256: self.stored, written };
+        let receipt = Receipt { sha256: self.stored, written, found: true };
         settle(context, &prepared, receipt, Checked { info, losses, verdict: self.verdict }).await
     }
 }
@@ -303,8 +400,7 @@ async fn adopt(
     if how == Adopt::Size {
         return adopt_by_size(context, name, listed, there).await;
     }
-    let source_key = context.source_key(name)?;
-    let source = hash_at(context.source.store.as_ref(), &source_key, listed.etag.clone());
+    let source = hash_source(context, name, listed);
     let (stored, source) = tokio::try_join!(hash_object(context, &key, there), source)?;
     if stored != source {
         return Err(

@@ -57,6 +57,20 @@ async fn a_lasting_failure_fails_its_object_only() {
 }
 
 #[tokio::test]
+async fn what_is_missing_at_the_destination_has_not_vanished() {
+    for (calls, ending, verified) in
+        [(Calls::OfKey(1), Ending::Complete, 3), (Calls::Every, Ending::Incomplete, 2)]
+    {
+        let mut bench = filled(3).await;
+        let rule = on_key(Operation::Write, "k0001", calls, Effect::Fail(ErrorKind::NotFound));
+        bench.destination_faults = Some(Faults::new(vec![rule]));
+        let report = bench.run().await;
+        let objects = &report.objects;
+        assert_eq!((objects.vanished, objects.verified, report.ending), (0, verified, ending), "{report}");
+    }
+}
+
+#[tokio::test]
 async fn wrong_credentials_stop_the_run() {
     let mut bench = filled(50).await;
     let rule = Rule::new(Operation::Write, Effect::Fail(ErrorKind::Unauthenticated)).calls(Calls::From(20));

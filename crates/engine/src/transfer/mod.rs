@@ -45,6 +45,8 @@ pub(crate) struct Prepared {
 pub(crate) struct Receipt {
     pub sha256: Sha256,
     pub written: Written,
+    /// Whether equal bytes were found in its place, instead of written by this call: perhaps somebody else's.
+    pub found: bool,
 }
 
 /// Either ready to be copied, or refused for what would be lost.
@@ -62,13 +64,14 @@ pub(crate) async fn prepare(context: &Context, task: &Task) -> Result<Preparatio
     let source_key = context.source_key(&task.name)?;
     let destination_key = context.destination_key(&task.name)?;
     let source = with_attributes(context, &source_key, &task.listed).await?;
-    let losses = losses(context, &source);
+    let to_send = ObjectInfo { attributes: Some(to_send(context, &source)), ..source.clone() };
+    let losses = losses(context, &to_send);
     if losses.iter().any(|loss| !context.options.accepts(loss.name)) {
         return Ok(Preparation::Refused(Box::new(source), losses));
     }
     let limits = &context.destination.store.capabilities().limits;
     let plan = plan(source.size, limits, context.options.part_threshold, context.options.memory)?;
-    let options = write_options(context, &source, &task.mode);
+    let options = write_options(context, to_send, &task.mode);
     let prepared =
         Prepared { name: Arc::clone(&task.name), source_key, destination_key, source, options, losses, plan };
     Ok(Preparation::Ready(Box::new(prepared)))
@@ -96,22 +99,23 @@ fn losses(context: &Context, source: &ObjectInfo) -> Vec<Loss> {
     losses
 }
 
-fn write_options(context: &Context, source: &ObjectInfo, mode: &WriteMode) -> WriteOptions {
-    let capabilities = context.destination.store.capabilities();
-    let mut sent = source.attributes.clone().unwrap_or_default();
-    let modified = attributes::modified(source);
-    let kept = sent.metadata.keys().any(|name| name.eq_ignore_ascii_case(MTIME));
-    let keep = context.options.keep_mtime && !capabilities.keeps_modified && !kept;
-    if let Some(time) = modified.filter(|_| keep) {
-        sent.metadata.insert(MTIME.into(), attributes::format_mtime(time));
+/// The source's attributes, with the time of the last write where that is to be kept in metadata.
+fn to_send(context: &Context, source: &ObjectInfo) -> Attributes {
+    let mut attributes = source.attributes.clone().unwrap_or_default();
+    let kept = attributes.metadata.keys().any(|name| name.eq_ignore_ascii_case(MTIME));
+    let keep =
+        context.options.keep_mtime && !context.destination.store.capabilities().keeps_modified && !kept;
+    if let Some(time) = attributes::modified(source).filter(|_| keep) {
+        attributes.metadata.insert(MTIME.into(), attributes::format_mtime(time));
     }
-    let attributes = attributes::fit(&sent, capabilities);
-    let tier = source
-        .tier
-        .as_ref()
-        .map(|tier| &tier.name)
-        .filter(|name| capabilities.tiers.known.contains_key(*name))
-        .cloned();
+    attributes
+}
+
+fn write_options(context: &Context, to_send: ObjectInfo, mode: &WriteMode) -> WriteOptions {
+    let capabilities = context.destination.store.capabilities();
+    let modified = attributes::modified(&to_send);
+    let attributes = attributes::fit(&to_send.attributes.unwrap_or_default(), capabilities);
+    let tier = to_send.tier.map(|tier| tier.name).filter(|name| capabilities.tiers.known.contains_key(name));
     WriteOptions { attributes, mode: mode.clone(), tier, modified }
 }
 
@@ -159,7 +163,7 @@ async fn recognise(context: &Context, prepared: &Prepared, sha256: Sha256) -> Re
     {
         return Err(foreign());
     }
-    Ok(Receipt { sha256, written: Written { etag: there.etag, version: there.version } })
+    Ok(Receipt { sha256, written: Written { etag: there.etag, version: there.version }, found: true })
 }
 
 /// SHA-256 of a destination's object, read whole in that state.
@@ -186,14 +190,27 @@ pub(crate) async fn hash_at(
     Ok(hasher.finish())
 }
 
+/// SHA-256 of the source's object, read whole in the state that was listed.
+///
+/// # Errors
+/// Those of reading; `SourceChanged` when it is in another state by now.
+pub(crate) async fn hash_source(context: &Context, name: &str, listed: &ObjectInfo) -> Result<Sha256> {
+    let key = context.source_key(name)?;
+    let hashed = hash_at(context.source.store.as_ref(), &key, listed.etag.clone()).await;
+    hashed.map_err(|error| changed(error, &key))
+}
+
 /// A failed precondition on the source's side means that it changed.
 fn source_changed(error: Error, prepared: &Prepared) -> Error {
+    changed(error, &prepared.source_key)
+}
+
+fn changed(error: Error, source_key: &Key) -> Error {
     match error.kind() {
         ErrorKind::PreconditionFailed => {
-            Error::new(ErrorKind::SourceChanged, "the object changed while it was read")
-                .on(&prepared.source_key)
+            Error::new(ErrorKind::SourceChanged, "the object changed while it was read").on(source_key)
         }
-        _ => error.on(&prepared.source_key),
+        _ => error.on(source_key),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cabotage_core::{
     Error, ErrorKind, PartInfo, PartSlot, ReadOptions, ReadRange, Result, Sha256, Sha256Hasher, Support,
-    Timestamp, Upload, WriteMode, WriteOptions,
+    Timestamp, Upload, WriteMode, WriteOptions, Written,
 };
 use futures::TryStreamExt as _;
 use tokio::sync::oneshot;
@@ -31,12 +31,24 @@ pub(super) async fn copy(context: &Context, prepared: &Prepared, cut: Cut) -> Re
         .await
         .map_err(|e| e.on(&prepared.destination_key))?;
     context.ledger.upload_started(&prepared.name, upload.id()).await?;
-    let result = fill_and_complete(context, prepared, cut, &upload, enforced).await;
-    match &result {
-        Ok(_) => context.ledger.upload_ended(&prepared.name).await?,
-        Err(error) => give_up(context, prepared, upload.as_ref(), error).await?,
+    let (error, sha256) = match fill(context, prepared, cut, &upload).await {
+        Ok((parts, sha256)) => match complete(context, prepared, upload.as_ref(), &parts, enforced).await {
+            Ok(written) => {
+                context.ledger.upload_ended(&prepared.name).await?;
+                return Ok(Receipt { sha256, written, found: false });
+            }
+            Err(error) => (error, Some(sha256)),
+        },
+        Err(error) => (error, None),
+    };
+    give_up(context, prepared, upload.as_ref(), &error).await?;
+    match (error.kind(), sha256) {
+        // Something is in its place: perhaps what a completion has left whose reply was lost.
+        (ErrorKind::PreconditionFailed | ErrorKind::NotFound, Some(sha256)) => {
+            recognise(context, prepared, sha256).await
+        }
+        _ => Err(error.on(&prepared.destination_key)),
     }
-    result
 }
 
 /// Aborts what can't be completed; a later run does it where this one can't.
@@ -51,36 +63,29 @@ async fn give_up(context: &Context, prepared: &Prepared, upload: &dyn Upload, er
     }
 }
 
-async fn fill_and_complete(
+/// Sends all parts; then the digest of the whole is in the ledger.
+async fn fill(
     context: &Context,
     prepared: &Prepared,
     cut: Cut,
     upload: &Arc<dyn Upload>,
-    enforced: bool,
-) -> Result<Receipt> {
+) -> Result<(Vec<PartInfo>, Sha256)> {
     let (parts, sha256) = send_parts(context, prepared, cut, upload).await?;
     context.ledger.intend(intent(prepared, Some(sha256))).await?;
-    if let Err(error) = check_place(context, prepared, enforced).await {
-        return Err(error.on(&prepared.destination_key));
-    }
-    match upload.complete(&parts).await {
-        Ok(written) => Ok(Receipt { sha256, written }),
-        Err(error) if matches!(error.kind(), ErrorKind::PreconditionFailed | ErrorKind::NotFound) => {
-            // A completion whose reply was lost leaves no upload and the object in its place.
-            recognise(context, prepared, sha256).await
-        }
-        Err(error) => Err(error.on(&prepared.destination_key)),
-    }
+    Ok((parts, sha256))
 }
 
-async fn check_place(context: &Context, prepared: &Prepared, enforced: bool) -> Result<()> {
+async fn complete(
+    context: &Context,
+    prepared: &Prepared,
+    upload: &dyn Upload,
+    parts: &[PartInfo],
+    enforced: bool,
+) -> Result<Written> {
     if !enforced {
-        look_first(context, prepared).await.map_err(|error| match error.kind() {
-            ErrorKind::PreconditionFailed => error.into_kind(ErrorKind::DestinationConflict),
-            _ => error,
-        })?;
+        look_first(context, prepared).await?;
     }
-    Ok(())
+    upload.complete(parts).await
 }
 
 fn intent(prepared: &Prepared, sha256: Option<Sha256>) -> Intent {
@@ -185,13 +190,14 @@ impl Part {
     }
 }
 
-/// Waits for its turn, takes the bytes into the digest of the whole, hands it on.
+/// Waits for its turn, takes the bytes into the digest of the whole, hands it on. Its turn never comes when an earlier
+/// part has failed: that one tells why.
 async fn add_to_whole(
     chunks: Vec<Bytes>,
     turn: oneshot::Receiver<Sha256Hasher>,
     next: oneshot::Sender<Sha256Hasher>,
 ) -> Result<()> {
-    let mut hasher = turn.await.map_err(closed)?;
+    let Ok(mut hasher) = turn.await else { return Ok(()) };
     let work = move || {
         chunks.iter().for_each(|chunk| hasher.update(chunk));
         hasher

@@ -26,7 +26,7 @@ pub(super) async fn copy(context: &Context, prepared: &Prepared) -> Result<Recei
     };
     context.ledger.intend(intent).await?;
     match write(context, prepared, payload).await {
-        Ok(written) => Ok(Receipt { sha256, written }),
+        Ok(written) => Ok(Receipt { sha256, written, found: false }),
         Err(error) if error.kind() == ErrorKind::PreconditionFailed => {
             recognise(context, prepared, sha256).await
         }

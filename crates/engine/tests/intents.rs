@@ -1,0 +1,128 @@
+//! What an earlier run left behind between a write and its row.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use cabotage_core::{ETag, ErrorKind, Operation, Sha256, Timestamp};
+use cabotage_engine::{Adopt, Ending, Intent, JobIdentity, Ledger, Options, Overwrite};
+use cabotage_layers::{Calls, Effect, Faults, KeyMatch, Rule};
+use common::{Bench, assert_equal, get, put};
+
+async fn ledger(bench: &Bench) -> Ledger {
+    let identity = JobIdentity { source: "memory:source/".into(), destination: "memory:destination/".into() };
+    let file = Ledger::file(bench.state.path(), &identity);
+    bench.try_run(Options { dry_run: true, ..bench.options() }).await.unwrap();
+    assert!(file.exists(), "the identity is that of the bench's runs");
+    Ledger::open(bench.state.path(), &identity).unwrap()
+}
+
+/// As after a run that died when it had begun to write that content under that name.
+async fn begun(bench: &Bench, name: &str, content: &str) {
+    let ledger = ledger(bench).await;
+    let intent = Intent {
+        name: name.into(),
+        source_etag: Some(ETag::new("earlier")),
+        size: content.len() as u64,
+        sha256: Some(Sha256::of(content.as_bytes())),
+        multipart: false,
+        started: Timestamp::now(),
+    };
+    ledger.intend(intent).await.unwrap();
+    ledger.close().await.unwrap();
+}
+
+async fn intents(bench: &Bench) -> Vec<Intent> {
+    let ledger = ledger(bench).await;
+    let intents = ledger.intents().await.unwrap();
+    ledger.close().await.unwrap();
+    intents
+}
+
+fn on_write(key: &str, calls: Calls, kind: ErrorKind) -> Faults {
+    let rule = Rule::new(Operation::Write, Effect::Fail(kind)).keys(KeyMatch::Exactly(key.into()));
+    Faults::new(vec![rule.calls(calls)])
+}
+
+#[tokio::test]
+async fn a_second_death_before_the_replacement_is_written_makes_no_conflict() {
+    let mut bench = Bench::new();
+    put(&bench.source, "k", "new").await;
+    put(&bench.destination, "k", "old").await;
+    begun(&bench, "k", "old").await;
+    // The run ends with the intent of the new content recorded, and the old content in its place.
+    bench.destination_faults = Some(on_write("k", Calls::Every, ErrorKind::Unauthenticated));
+    let died = bench.run().await;
+    assert_eq!((died.ending, died.objects.unfinished), (Ending::Stopped, 1), "{died}");
+    bench.destination_faults = None;
+    let report = bench.run().await;
+    assert_eq!((report.objects.verified, report.objects.conflicts), (1, 0), "{report}");
+    assert_equal(&bench).await;
+}
+
+#[tokio::test]
+async fn overwrite_never_replaces_not_even_what_an_earlier_run_had_begun() {
+    let bench = Bench::new();
+    put(&bench.source, "k", "new").await;
+    put(&bench.destination, "k", "old").await;
+    begun(&bench, "k", "old").await;
+    let never = Options { overwrite: Overwrite::Never, ..bench.options() };
+    let report = bench.run_with(never).await;
+    assert_eq!((report.objects.conflicts, report.objects_copied), (1, 0), "{report}");
+    assert_eq!(get(&bench.destination, "k").await.unwrap(), b"old");
+    let report = bench.run().await;
+    assert_eq!(
+        (report.objects.conflicts, report.objects_copied),
+        (0, 1),
+        "it is still known as ours: {report}"
+    );
+}
+
+#[tokio::test]
+async fn what_the_user_allows_holds_where_an_earlier_run_was_about_to_write() {
+    for (overwrite, adopt, stored, counts) in [
+        (Overwrite::Ours, None, "foreign", (1, 0, 0)),
+        (Overwrite::Always, None, "content", (0, 1, 0)),
+        (Overwrite::Ours, Some(Adopt::Size), "foreign", (0, 0, 1)),
+        (Overwrite::Ours, Some(Adopt::Content), "foreign", (1, 0, 0)),
+    ] {
+        let bench = Bench::new();
+        put(&bench.source, "k", "content").await;
+        put(&bench.destination, "k", "foreign").await;
+        begun(&bench, "k", "content").await;
+        let report = bench.run_with(Options { overwrite, adopt, ..bench.options() }).await;
+        let o = &report.objects;
+        assert_eq!((o.conflicts, o.verified, o.stored_unread), counts, "{overwrite:?} {adopt:?}: {report}");
+        assert_eq!(get(&bench.destination, "k").await.unwrap(), stored.as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn an_intent_is_forgotten_when_nothing_can_have_been_written() {
+    let mut bench = Bench::new();
+    put(&bench.source, "k", "content").await;
+    begun(&bench, "gone from the source, never written", "x").await;
+    bench.destination_faults = Some(on_write("k", Calls::Every, ErrorKind::PermissionDenied));
+    let report = bench.run().await;
+    assert_eq!(report.failures_of(ErrorKind::PermissionDenied), 1, "{report}");
+    assert_eq!(intents(&bench).await, []);
+}
+
+#[tokio::test]
+async fn an_intent_stays_while_its_write_may_have_succeeded() {
+    let mut bench = Bench::new();
+    put(&bench.source, "k", "content").await;
+    let rule = |operation, calls, effect| {
+        Rule::new(operation, effect).keys(KeyMatch::Exactly("k".into())).calls(calls)
+    };
+    bench.destination_faults = Some(Faults::new(vec![
+        rule(Operation::Write, Calls::OfKey(1), Effect::FailAfter(ErrorKind::Timeout)),
+        rule(Operation::Write, Calls::From(2), Effect::Fail(ErrorKind::PermissionDenied)),
+    ]));
+    let report = bench.run().await;
+    assert_eq!(report.objects.failed, 1, "{report}");
+    bench.destination_faults = None;
+    let report = bench.run().await;
+    assert_eq!((report.objects.verified, report.objects.conflicts), (1, 0), "{report}");
+    assert_eq!(report.objects_copied, 0, "it had arrived: {report}");
+}
