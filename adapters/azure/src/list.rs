@@ -1,14 +1,14 @@
 //! List Blobs: page after page.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cabotage_core::{Error, ErrorKind, Key, ListItem, ListScope, ListStream, Operation, Result};
 use futures::{StreamExt as _, TryStreamExt as _};
 use http::Method;
 
+use crate::markers::Markers;
 use crate::page::{self, Page};
 use crate::store::Inner;
 
@@ -29,8 +29,8 @@ pub(crate) struct PageRequest<'a> {
 }
 
 impl Inner {
-    /// Gets one page. Tags of blobs that have none are known to be none when `include` holds `tags`.
-    pub(crate) async fn page(&self, request: &PageRequest<'_>) -> Result<Page> {
+    /// Gets one page as XML.
+    pub(crate) async fn page_document(&self, request: &PageRequest<'_>) -> Result<Bytes> {
         let mut call = self
             .wire
             .container_call(Operation::List, Method::GET)
@@ -48,7 +48,12 @@ impl Inner {
                 call = call.query(name, value);
             }
         }
-        let document = self.wire.fetch(call, PAGE_BYTES).await?;
+        self.wire.fetch(call, PAGE_BYTES).await
+    }
+
+    /// Gets one page. Tags of blobs that have none are known to be none when `include` holds `tags`.
+    pub(crate) async fn page(&self, request: &PageRequest<'_>) -> Result<Page> {
+        let document = self.page_document(request).await?;
         let mut page = page::parse(&document)?;
         let tags_told = request.include.contains("tags") || self.tags.none();
         for item in &mut page.items {
@@ -89,8 +94,7 @@ pub(crate) fn list(inner: &Arc<Inner>, scope: ListScope) -> ListStream {
         inner: inner.clone(),
         scope,
         marker: None,
-        seen: HashSet::new(),
-        hasher: RandomState::new(),
+        markers: Markers::default(),
         folded: None,
         done: false,
     };
@@ -106,9 +110,7 @@ struct Pager {
     inner: Arc<Inner>,
     scope: ListScope,
     marker: Option<String>,
-    /// A hash of every marker that came, so that a server that goes in circles is found out.
-    seen: HashSet<u64>,
-    hasher: RandomState,
+    markers: Markers,
     /// The group that was told last, where groups are made here.
     folded: Option<String>,
     done: bool,
@@ -143,13 +145,10 @@ impl Pager {
 
     fn advance(&mut self, next: Option<String>) -> Result<()> {
         self.done = next.is_none();
-        if let Some(marker) = &next
-            && !self.seen.insert(self.hasher.hash_one(marker))
-        {
-            let error = Error::new(ErrorKind::ListingBroken, "the server sent the same page marker twice");
-            return Err(error.about(self.inner.wire.container()));
-        }
         self.marker = next;
+        self.markers
+            .check(self.marker.as_deref())
+            .map_err(|error| error.about(self.inner.wire.container()))?;
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use cabotage_core::{
-    Access, Capabilities, DeleteOptions, ErrorKind, Key, ListItem, Operation, Payload, Probe, Result,
-    Support, Versioning, WriteOptions,
+    Access, Capabilities, DeleteOptions, ErrorKind, Key, ListItem, Operation, Payload, Probe, RemnantStream,
+    Result, Support, Versioning, WriteOptions,
 };
 use http::Method;
 use http::header::{HeaderName, SERVER};
@@ -12,6 +12,7 @@ use crate::auth::Pass;
 use crate::capabilities::{Server, capabilities};
 use crate::list::PageRequest;
 use crate::page;
+use crate::remnants;
 use crate::store::AzureStore;
 use crate::tags::TagAccess;
 use crate::wire::{Wire, text};
@@ -120,6 +121,10 @@ impl Probe for AzureStore {
             Err(error) => return Err(error.during(Operation::Probe)),
         };
         Ok(if told { Versioning::On } else { Versioning::Unknown })
+    }
+
+    fn remnants(&self, prefix: &str) -> Option<RemnantStream> {
+        Some(remnants::list(&self.0, prefix))
     }
 
     async fn clock_skew(&self) -> Result<Option<i64>> {

@@ -11,6 +11,7 @@ mod config;
 mod error;
 mod list;
 mod probe;
+mod remnants;
 mod sign;
 mod store;
 mod tags;

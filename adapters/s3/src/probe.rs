@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use cabotage_core::{
-    Access, DeleteOptions, ErrorKind, Key, Operation, Payload, Probe, Result, Sha256, Storage as _, Support,
-    Versioning, WriteOptions,
+    Access, DeleteOptions, ErrorKind, Key, Operation, Payload, Probe, RemnantStream, Result, Sha256,
+    Storage as _, Support, Versioning, WriteOptions,
 };
 use http::Method;
 
@@ -38,6 +38,10 @@ impl Probe for S3Store {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn remnants(&self, prefix: &str) -> Option<RemnantStream> {
+        Some(crate::remnants::list(self, prefix))
     }
 
     async fn clock_skew(&self) -> Result<Option<i64>> {

@@ -56,6 +56,9 @@ pub(crate) struct MigrateArgs {
     /// Names in the files of --keys-from and --archived-list end in NUL instead of a newline
     #[arg(short = '0', long, requires = "name_files")]
     null: bool,
+    /// Don't count the source's snapshots, older versions and deleted objects, which are never moved
+    #[arg(long)]
+    no_remnants: bool,
     /// Copy at most so many objects, then end
     #[arg(long, value_name = "N")]
     max_objects: Option<u64>,
@@ -183,6 +186,7 @@ fn options(args: &MigrateArgs, environment: &Environment) -> Result<Options> {
         concurrency: args.concurrency,
         memory: args.memory.0,
         part_threshold: args.part_threshold.0,
+        count_remnants: !args.no_remnants,
         dry_run: args.dry_run,
         manifest: args.manifest.clone(),
         archived_list: names(&args.archived_list),

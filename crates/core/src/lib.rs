@@ -21,6 +21,7 @@ mod loss;
 mod object;
 mod options;
 mod probe;
+mod remnant;
 mod secret;
 mod storage;
 mod upload;
@@ -45,6 +46,7 @@ pub use options::{
     DeleteOptions, Detail, PresignMethod, Presigned, ReadOptions, ReadRange, WriteMode, WriteOptions,
 };
 pub use probe::{Access, Probe, Versioning};
+pub use remnant::{Remnant, RemnantKind, RemnantStream};
 pub use secret::Secret;
 pub use storage::{Storage, StoreId};
 pub use upload::{PartInfo, PartSlot, Upload, UploadId, UploadInfo, Written};

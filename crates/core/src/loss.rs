@@ -57,6 +57,12 @@ loss_names! {
     ModifiedTime = "modified-time", default true;
     /// The kind of blob (append, page): the content is kept as an ordinary object.
     BlobType = "blob-type", default false;
+    /// Snapshots at the source. Counted for the whole run, one by one.
+    SnapshotNotMoved = "snapshot-not-moved", default true;
+    /// Older versions at the source. Counted for the whole run, one by one.
+    VersionNotMoved = "version-not-moved", default true;
+    /// What was deleted at the source and could still be restored there. Counted for the whole run, one by one.
+    DeletedNotMoved = "deleted-not-moved", default true;
 }
 
 impl fmt::Display for LossName {

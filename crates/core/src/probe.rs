@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::{Key, Result, Support};
+use crate::{Key, RemnantStream, Result, Support};
 
 /// A right that a run needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +47,13 @@ pub trait Probe: fmt::Debug + Send + Sync {
 
     /// Whether the bucket keeps old versions.
     async fn versioning(&self) -> Result<Versioning>;
+
+    /// Lists what the store keeps of objects under the prefix beside the objects themselves, in no order. `None`: it keeps
+    /// nothing of the kind.
+    fn remnants(&self, prefix: &str) -> Option<RemnantStream> {
+        let _ = prefix;
+        None
+    }
 
     /// Seconds by which the server's clock is ahead of ours, from a reply's Date header; `None` without a server.
     async fn clock_skew(&self) -> Result<Option<i64>>;

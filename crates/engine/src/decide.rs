@@ -71,6 +71,7 @@ pub(crate) enum Decision {
 /// | yes | – | any | any | Copy(Create) |
 /// | yes | as in row | unchanged | any | Skip; below the demanded level: ReadBack or Keep |
 /// | yes | as in row | source changed | any | Copy(IfMatch); `never`: Conflict(Never) |
+/// | yes | as in row, adopted for its size | source changed | no | adopt; `always`: Copy(IfMatch); else Conflict(Foreign) |
 /// | yes | not as in row | any | yes | Recognise |
 /// | yes | not as in row | yes | no | adopt; `always`: Copy(IfMatch); else Conflict(Changed) |
 /// | yes | yes | no | no | adopt; `always`: Copy(IfMatch); else Conflict(Foreign) |
@@ -86,7 +87,8 @@ pub(crate) fn decide(facts: Facts<'_>, policy: Policy) -> Decision {
         return Decision::Defer;
     }
     let Some(there) = facts.destination else { return Decision::Copy(WriteMode::Create) };
-    if ours.is_some() {
+    let is_foreign = facts.row.is_none_or(|row| row.verdict == Verdict::AdoptedSize);
+    if ours.is_some() && !is_foreign {
         return match policy.overwrite {
             Overwrite::Never => Decision::Conflict(ConflictReason::Never),
             Overwrite::Ours | Overwrite::Always => Decision::Copy(replacing(there.etag.as_ref())),
@@ -95,7 +97,7 @@ pub(crate) fn decide(facts: Facts<'_>, policy: Policy) -> Decision {
     if facts.intent.is_some() {
         return Decision::Recognise;
     }
-    foreign(there, facts.row.is_some(), policy)
+    foreign(there, if is_foreign { ConflictReason::Foreign } else { ConflictReason::Changed }, policy)
 }
 
 /// Whether the destination's object is the one that the row records.
@@ -124,14 +126,13 @@ fn unchanged(verdict: Verdict, demanded: Verify) -> Decision {
     }
 }
 
-fn foreign(there: &ObjectInfo, had_row: bool, policy: Policy) -> Decision {
+fn foreign(there: &ObjectInfo, reason: ConflictReason, policy: Policy) -> Decision {
     if policy.overwrite == Overwrite::Always {
         return Decision::Copy(replacing(there.etag.as_ref()));
     }
     match policy.adopt {
         Some(adopt) => Decision::Adopt(adopt),
-        None if had_row => Decision::Conflict(ConflictReason::Changed),
-        None => Decision::Conflict(ConflictReason::Foreign),
+        None => Decision::Conflict(reason),
     }
 }
 

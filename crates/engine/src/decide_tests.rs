@@ -111,6 +111,17 @@ fn truth_table() {
 }
 
 #[test]
+fn what_was_adopted_for_its_size_is_still_foreign_when_the_source_changes() {
+    let (source, there, row) = (object("s2"), object("d"), row("s", "d", Verdict::AdoptedSize));
+    let facts = Facts { source: Some(&source), destination: Some(&there), row: Some(&row), intent: None };
+    let plain = Policy::default();
+    assert_eq!(decide(facts, plain), Decision::Conflict(ConflictReason::Foreign));
+    assert_eq!(decide(facts, Policy { overwrite: Overwrite::Always, ..plain }), ifm("d"));
+    let content = Policy { adopt: Some(Adopt::Content), ..plain };
+    assert_eq!(decide(facts, content), Decision::Adopt(Adopt::Content));
+}
+
+#[test]
 fn an_archived_object_is_deferred_unless_it_is_done() {
     let mut source = object("s");
     source.tier = Some(Tier { name: "Archive".into(), class: TierClass::Archive });

@@ -16,7 +16,7 @@ use crate::join::{Candidate, JoinSide, Joined};
 use crate::run::tell_guards;
 use crate::tally::send;
 use crate::work::{Work, class_of, known, work};
-use crate::{Class, Guards, Intent, Observer, Outcome, Row, Stop, guards};
+use crate::{Class, Guards, Intent, Observer, Outcome, Remnants, Row, Stop, guards};
 
 /// How long what is in flight may take to finish after a stop.
 const GRACE: Duration = Duration::from_secs(30);
@@ -43,6 +43,7 @@ pub(crate) struct Seen {
     pub gone: u64,
     pub destination_only: u64,
     pub guards: Option<Guards>,
+    pub remnants: Option<Remnants>,
     /// Whether the candidates were read to their end.
     pub complete: bool,
 }
@@ -224,6 +225,11 @@ impl Dispatcher {
                 ..Outcome::new(Arc::clone(name), source.size, Class::Deferred)
             }),
             Decision::Copy(mode) => Ok(Plan::Todo(Work::Copy(mode))),
+            // It would be read, not moved.
+            Decision::ReadBack if self.context.options.dry_run => {
+                let row = row.ok_or_else(missing)?;
+                done(known(name, &row, class_of(&self.context, row.verdict)))
+            }
             Decision::ReadBack => Ok(Plan::Todo(Work::ReadBack(Box::new(row.ok_or_else(missing)?)))),
             Decision::Recognise => {
                 let (there, intent) = destination.zip(intent).ok_or_else(missing)?;

@@ -123,6 +123,8 @@ pub struct Options {
     pub memory: u64,
     /// Objects larger than this, in bytes, go in parts.
     pub part_threshold: u64,
+    /// Count what the source keeps beside its objects and that is not moved: snapshots, older versions, deleted objects.
+    pub count_remnants: bool,
     /// Decide and report, write nothing.
     pub dry_run: bool,
     /// Folder of the ledgers.
@@ -151,6 +153,7 @@ impl Options {
             concurrency: 32,
             memory: 256 << 20,
             part_threshold: 64 << 20,
+            count_remnants: true,
             dry_run: false,
             state_dir,
             manifest: None,

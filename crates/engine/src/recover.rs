@@ -9,11 +9,13 @@ use crate::{Event, Intent, Ledger, Observer, Side, guards};
 
 /// Uploads that started this much before their intent, by the server's clock, are still taken as ours.
 const CLOCK_TOLERANCE_SECONDS: i64 = 300;
+/// So long after its intent an upload may have started, retries of the request included; then its id was recorded.
+const STARTED_WITHIN_SECONDS: i64 = 3_600;
 
 /// Aborts the uploads and removes the probe objects that an earlier run left, and returns its unfinished intents by name.
 ///
 /// Only uploads that are in the ledger are aborted, and those of a key whose intent was recorded, whose id was not
-/// (the run died in between) and that started after the intent.
+/// (the run died in between) and that started soon after the intent.
 ///
 /// # Errors
 /// Those of the ledger. What can't be aborted stays recorded for the next run and is told.
@@ -39,7 +41,8 @@ pub(crate) async fn recover(
         }
     }
     let recorded = |intent: &Intent| uploads.iter().any(|(name, _)| *name == intent.name);
-    for intent in intents.iter().filter(|intent| intent.multipart && !recorded(intent)) {
+    let begun = |intent: &&Intent| intent.multipart && intent.sha256.is_none() && !recorded(intent);
+    for intent in intents.iter().filter(begun) {
         aborted += abort_unrecorded(destination, intent, observer).await;
     }
     if aborted > 0 {
@@ -73,10 +76,11 @@ async fn abort(destination: &Side, name: &str, id: &UploadId, observer: &dyn Obs
     }
 }
 
-/// Aborts the uploads of exactly that key that began after the intent.
+/// Aborts the uploads of exactly that key that began soon after the intent.
 async fn abort_unrecorded(destination: &Side, intent: &Intent, observer: &dyn Observer) -> u64 {
     let key = format!("{}{}", destination.prefix, intent.name);
-    let earliest = intent.started.as_second() - CLOCK_TOLERANCE_SECONDS;
+    let intended = intent.started.as_second();
+    let then = intended - CLOCK_TOLERANCE_SECONDS..=intended + STARTED_WITHIN_SECONDS;
     let open: Vec<_> = match destination.store.list_uploads(&key).try_collect().await {
         Ok(open) => open,
         Err(error) => {
@@ -87,7 +91,7 @@ async fn abort_unrecorded(destination: &Side, intent: &Intent, observer: &dyn Ob
     let mut aborted = 0;
     for upload in open {
         let ours = upload.key.as_str() == key
-            && upload.started.is_some_and(|started| started.as_second() >= earliest);
+            && upload.started.is_some_and(|started| then.contains(&started.as_second()));
         if ours && abort(destination, &intent.name, &upload.id, observer).await {
             aborted += 1;
         }

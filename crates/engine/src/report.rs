@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cabotage_core::{ErrorKind, LossName, Support, Timestamp};
 use serde::Serialize;
 
-use crate::Class;
+use crate::{Class, Remnants};
 
 /// How a run ended, from best to worst; the command line maps it to an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -161,6 +161,9 @@ pub struct Report {
     pub losses: BTreeMap<LossName, LossCount>,
     /// Failures, refusals and conflicts by kind.
     pub failures: BTreeMap<String, FailureGroup>,
+    /// What the source keeps beside its objects and was not moved; none when it was not counted. It is counted in `losses`
+    /// too.
+    pub remnants: Option<Remnants>,
     /// Objects that the selection left out.
     pub excluded: u64,
     /// Objects in the ledger that the source no longer lists; still at the destination.

@@ -16,6 +16,7 @@ use crate::join::{Joined, join};
 use crate::ledger::row_stream;
 use crate::order::{SpillOptions, in_byte_order};
 use crate::recover::recover;
+use crate::remnants::Counting;
 use crate::tally::{Tally, Totals};
 use crate::{
     Ending, Event, Guards, Job, JobIdentity, Ledger, Observer, Outcome, Progress, Report, Side, Stop, keys,
@@ -61,13 +62,18 @@ pub async fn run(
         halts.drain.clone(),
     );
     let tally = tokio::spawn(tally.consume(receiver));
+    let counting =
+        Counting::start(&context.source, &context.options.selection, context.options.count_remnants);
     let candidates = candidates(&context, outcomes.clone()).await?;
-    let mut dispatcher = Dispatcher::new(context.clone(), halts, outcomes, intents, observer);
+    let mut dispatcher = Dispatcher::new(context.clone(), halts, outcomes, intents, Arc::clone(&observer));
     let ended = dispatcher.dispatch(candidates).await;
-    let seen = dispatcher.finish().await;
+    let mut seen = dispatcher.finish().await;
     let totals = tally
         .await
         .map_err(|error| Error::new(ErrorKind::Internal, "the tally was cut off").caused_by(error))?;
+    if seen.complete && totals.stopped.is_none() {
+        seen.remnants = counting.finish(&stop, observer.as_ref()).await;
+    }
     conclude(&context, &stop, started, ended, seen, totals).await
 }
 
@@ -148,6 +154,9 @@ async fn conclude(
             "the sums of the report don't agree; please report this",
         ));
     }
+    if let Some(remnants) = &seen.remnants {
+        remnants.add_to(&mut totals.losses);
+    }
     let interrupted = stop.drain.is_cancelled() || stop.abort.is_cancelled();
     let ending = ending(&totals, interrupted, seen.complete);
     let outcome =
@@ -173,6 +182,7 @@ async fn conclude(
         levels: totals.levels,
         losses: totals.losses,
         failures: totals.failures,
+        remnants: seen.remnants,
         excluded: seen.excluded,
         gone_from_source: seen.gone,
         destination_only: seen.destination_only,

@@ -4,10 +4,11 @@
 
 mod common;
 
-use cabotage_core::{ETag, ErrorKind, Operation, Sha256, Timestamp};
+use cabotage_core::{ETag, ErrorKind, Operation, Sha256, Storage as _, Timestamp};
 use cabotage_engine::{Adopt, Ending, Intent, JobIdentity, Ledger, Options, Overwrite};
 use cabotage_layers::{Calls, Effect, Faults, KeyMatch, Rule};
 use common::{Bench, assert_equal, get, put};
+use futures::TryStreamExt as _;
 
 async fn ledger(bench: &Bench) -> Ledger {
     let identity = JobIdentity { source: "memory:source/".into(), destination: "memory:destination/".into() };
@@ -19,16 +20,24 @@ async fn ledger(bench: &Bench) -> Ledger {
 
 /// As after a run that died when it had begun to write that content under that name.
 async fn begun(bench: &Bench, name: &str, content: &str) {
-    let ledger = ledger(bench).await;
-    let intent = Intent {
-        name: name.into(),
+    let sha256 = Some(Sha256::of(content.as_bytes()));
+    leave(bench, name, content, Intent { sha256, ..intent() }).await;
+}
+
+fn intent() -> Intent {
+    Intent {
+        name: String::new(),
         source_etag: Some(ETag::new("earlier")),
-        size: content.len() as u64,
-        sha256: Some(Sha256::of(content.as_bytes())),
+        size: 0,
+        sha256: None,
         multipart: false,
         started: Timestamp::now(),
-    };
-    ledger.intend(intent).await.unwrap();
+    }
+}
+
+async fn leave(bench: &Bench, name: &str, content: &str, intent: Intent) {
+    let ledger = ledger(bench).await;
+    ledger.intend(Intent { name: name.into(), size: content.len() as u64, ..intent }).await.unwrap();
     ledger.close().await.unwrap();
 }
 
@@ -125,4 +134,18 @@ async fn an_intent_stays_while_its_write_may_have_succeeded() {
     let report = bench.run().await;
     assert_eq!((report.objects.verified, report.objects.conflicts), (1, 0), "{report}");
     assert_eq!(report.objects_copied, 0, "it had arrived: {report}");
+}
+
+#[tokio::test]
+async fn only_an_upload_that_started_with_its_intent_is_taken_as_this_jobs_own() {
+    for (age, open) in [(0, 0), (7_200, 1)] {
+        let bench = Bench::new();
+        let key = cabotage_core::Key::new("k").unwrap();
+        bench.destination.start_upload(&key, Default::default()).await.unwrap();
+        let started = Timestamp::from_second(Timestamp::now().as_second() - age).unwrap();
+        leave(&bench, "k", "content", Intent { multipart: true, started, ..intent() }).await;
+        bench.run().await;
+        let left: Vec<_> = bench.destination.list_uploads("").try_collect().await.unwrap();
+        assert_eq!(left.len(), open, "an upload of now, and an intent of {age} s ago");
+    }
 }

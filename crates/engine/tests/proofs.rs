@@ -7,10 +7,14 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cabotage_core::{Attributes, ErrorKind, LossName, Operation, Storage as _, Support};
+use cabotage_core::{
+    Access, Attributes, ErrorKind, Key, LossName, Operation, Probe, Result, Storage as _, StorageExt as _,
+    Support, Versioning,
+};
 use cabotage_engine::{Adopt, Ending, Options, Progress, Stop, Verify};
 use cabotage_layers::{Calls, Effect, Faults, KeyMatch, Rule};
-use common::{Bench, assert_equal, keys, put, put_with};
+use cabotage_memory::MemoryStore;
+use common::{Bench, assert_equal, get, keys, put, put_with};
 
 fn on_key(operation: Operation, key: &str, calls: Calls, effect: Effect) -> Rule {
     Rule::new(operation, effect).keys(KeyMatch::Exactly(key.into())).calls(calls)
@@ -59,6 +63,61 @@ async fn adopted_for_its_size_an_object_has_to_be_equal_in_attributes_to_be_veri
     assert_eq!(adopted.objects.stored_unread, 1, "{adopted}");
     let read_back = bench.run_with(Options { verify: Verify::ReadBack, ..bench.options() }).await;
     assert_eq!((read_back.objects.refused, read_back.objects.verified), (1, 0), "{read_back}");
+}
+
+#[tokio::test]
+async fn adopted_for_its_size_an_object_is_still_somebody_elses() {
+    let bench = Bench::new();
+    put(&bench.source, "k", "content").await;
+    put(&bench.destination, "k", "CONTENT").await;
+    bench.run_with(Options { adopt: Some(Adopt::Size), ..bench.options() }).await;
+    put(&bench.source, "k", "another content").await;
+    let report = bench.run().await;
+    assert_eq!((report.objects.conflicts, report.objects_copied), (1, 0), "{report}");
+    assert_eq!(get(&bench.destination, "k").await.unwrap(), b"CONTENT");
+}
+
+#[tokio::test]
+async fn a_dry_run_plans_no_move_of_what_would_only_be_read() {
+    let bench = Bench::new();
+    put(&bench.source, "k", "content").await;
+    bench.run().await;
+    let options = Options { verify: Verify::ReadBack, dry_run: true, ..bench.options() };
+    let report = bench.run_with(options).await;
+    assert_eq!((report.objects.planned, report.objects.stored_unread), (0, 1), "{report}");
+}
+
+/// Takes wrong digests, and what it was asked to store stays.
+#[derive(Debug)]
+struct Careless(MemoryStore);
+
+#[async_trait::async_trait]
+impl Probe for Careless {
+    async fn wrong_digest(&self, key: &Key) -> Result<Support> {
+        self.0.put(key, bytes::Bytes::from_static(b"wrong")).await.map(|_| Support::Ignored)
+    }
+    async fn versioning(&self) -> Result<Versioning> {
+        self.0.versioning().await
+    }
+    async fn clock_skew(&self) -> Result<Option<i64>> {
+        self.0.clock_skew().await
+    }
+    fn right(&self, access: Access) -> &'static str {
+        self.0.right(access)
+    }
+}
+
+#[tokio::test]
+async fn without_the_right_to_delete_a_careless_destination_can_still_be_written() {
+    let mut bench = Bench::new();
+    put(&bench.source, "k", "content").await;
+    let denied = Rule::new(Operation::Delete, Effect::Fail(ErrorKind::PermissionDenied));
+    bench.destination_faults = Some(Faults::new(vec![denied]));
+    let mut job = bench.job(bench.options());
+    job.destination.probe = Some(Arc::new(Careless(bench.destination.clone())));
+    let report = cabotage_engine::run(job, Stop::default(), Arc::default(), Arc::new(())).await.unwrap();
+    assert_eq!(report.objects.stored_unread, 1, "{report}");
+    assert_eq!(report.guards.unwrap().create, Support::Enforced, "{report}");
 }
 
 #[tokio::test]
