@@ -28,31 +28,32 @@ const FULL: &[(&str, &str)] = &[
     ("x-ms-tags", "study=A%2BB&stage=raw%20data"),
 ];
 
-struct Both {
-    azurite: Azurite,
-    rgw: S3Server,
-    home: Home,
-    container: String,
-    bucket: String,
+/// Azurite, RGW, a container, a bucket.
+pub(crate) struct Both {
+    pub(crate) azurite: Azurite,
+    pub(crate) rgw: S3Server,
+    pub(crate) home: Home,
+    pub(crate) container: String,
+    pub(crate) bucket: String,
 }
 
 impl Both {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (azurite, rgw) = (acceptance::azurite().unwrap(), acceptance::rgw().unwrap());
         let home = Home::with_servers(&azurite, &rgw);
         let (container, bucket) = (azurite.container("attr"), rgw.bucket("attr"));
         Self { azurite, rgw, home, container, bucket }
     }
 
-    fn from(&self) -> String {
+    pub(crate) fn from(&self) -> String {
         format!("az://{}", self.container)
     }
 
-    fn to(&self) -> String {
+    pub(crate) fn to(&self) -> String {
         format!("s3://{}", self.bucket)
     }
 
-    fn end(self) {
+    pub(crate) fn end(self) {
         self.azurite.raw.remove_container(&self.container);
         self.rgw.raw.remove_bucket(&self.bucket);
     }

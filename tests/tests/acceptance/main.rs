@@ -6,14 +6,17 @@
 
 mod again;
 mod attributes;
+mod azure;
 mod bad_input;
 mod configured;
 mod crash;
 mod hostile;
+mod losses;
 mod migration;
 mod parts;
 mod reading;
 mod round_trip;
+mod tagless;
 
 use std::collections::BTreeSet;
 use std::process::{Command, ExitCode, Stdio};
@@ -60,6 +63,8 @@ fn main() -> ExitCode {
         hostile::cases(),
         again::cases(),
         attributes::cases(),
+        losses::cases(),
+        azure::cases(),
         crash::cases(),
         bad_input::cases(),
         configured::cases(),
