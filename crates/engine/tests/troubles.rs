@@ -234,3 +234,14 @@ async fn a_run_that_is_refused_leaves_the_manifest_alone() {
     assert_eq!(error.kind(), ErrorKind::LedgerHeld, "{error}");
     assert_eq!(std::fs::read_to_string(&second).unwrap(), "kept");
 }
+
+#[tokio::test]
+async fn an_object_whose_task_breaks_down_is_not_forgotten() {
+    let bench = filled(5).await;
+    let mut job = bench.job(bench.options());
+    job.source.store = Arc::new(common::panics::Panics(bench.source.clone(), "k0002"));
+    let run = cabotage_engine::run(job, Stop::default(), Arc::default(), Arc::new(Events::default()));
+    let report = run.await.unwrap();
+    assert_eq!((report.objects.verified, report.ending), (4, Ending::Stopped), "{report}");
+    assert!(report.stopped.unwrap().contains("sums"));
+}

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod panics;
+
 use std::sync::{Arc, Mutex};
 
 use cabotage_core::{
