@@ -224,7 +224,7 @@ async fn writes_are_conditional_and_checked() {
     let stale = mode(WriteMode::IfMatch(ETag::new("0x1")));
     assert_eq!(kind(store.write(&key("k"), body(), stale).await), K::PreconditionFailed);
     store.write(&key("k"), body(), mode(WriteMode::IfMatch(first.etag.clone().unwrap()))).await.unwrap();
-    let delete = DeleteOptions { if_match: first.etag };
+    let delete = DeleteOptions { if_match: first.etag, ..DeleteOptions::default() };
     assert_eq!(kind(store.delete(&key("k"), delete).await), K::PreconditionFailed);
     assert_eq!(store.wrong_digest(&key("probe")).await.unwrap(), Support::Enforced);
     assert_eq!(store.wrong_digest(&key("k")).await.unwrap(), Support::Enforced);

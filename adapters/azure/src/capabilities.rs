@@ -29,8 +29,9 @@ pub(crate) struct Server {
 /// a write, 50,000 blocks of 4,000 MiB.
 pub(crate) fn capabilities(server: &Server) -> Capabilities {
     Capabilities {
-        // Measured on Azurite; of the service only "alphabetical" is documented.
-        list_order: ListOrder::Utf16,
+        // Measured on Azurite; of the service only "alphabetical" is documented. With a hierarchical namespace, folders
+        // may be listed with all that is in them before what sorts between.
+        list_order: if server.hierarchical { ListOrder::None } else { ListOrder::Utf16 },
         list_attributes: true,
         list_tags: server.lists_tags || server.hierarchical,
         list_after: false,
@@ -66,6 +67,7 @@ pub(crate) fn capabilities(server: &Server) -> Capabilities {
         set_attributes: true,
         presign: server.keyed,
         uploads: true,
+        customer_key: None,
     }
 }
 

@@ -207,7 +207,7 @@ async fn wait_for_copy(inner: &Inner, to: &Key, headers: &HeaderMap, done: Writt
         return Ok(done);
     }
     // A copy that failed leaves an empty blob.
-    inner.delete(to, &DeleteOptions { if_match: done.etag }).await?;
+    inner.delete(to, &DeleteOptions { if_match: done.etag, ..DeleteOptions::default() }).await?;
     Err(Error::new(ErrorKind::Unavailable, "the service gave the copy up"))
 }
 

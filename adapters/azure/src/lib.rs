@@ -4,6 +4,7 @@
 //! service would change is refused ([`capabilities`](cabotage_core::Storage::capabilities)). Requests carry the
 //! version [`API_VERSION`] of the REST interface.
 
+mod access;
 mod attributes;
 mod auth;
 mod blocks;
@@ -23,6 +24,7 @@ mod read;
 mod remnants;
 mod sign;
 mod store;
+mod sweep;
 mod tags;
 mod upload;
 mod wire;

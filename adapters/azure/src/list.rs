@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cabotage_core::{Error, ErrorKind, Key, ListItem, ListScope, ListStream, Operation, Result};
+use cabotage_core::{Error, ErrorKind, Key, ListItem, ListOrder, ListScope, ListStream, Operation, Result};
 use futures::{StreamExt as _, TryStreamExt as _};
 use http::Method;
 
@@ -165,7 +165,8 @@ impl Pager {
         if let Some(until) = &self.scope.until
             && key >= *until
         {
-            self.done |= ends(&key, until);
+            let ordered = self.inner.capabilities.list_order == ListOrder::Utf16;
+            self.done |= ordered && ends(&key, until);
             return Ok(None);
         }
         if self.scope.after.as_ref().is_some_and(|after| utf16_order(&key, after) != Ordering::Greater) {

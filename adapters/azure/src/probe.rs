@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use cabotage_core::{
-    Access, Capabilities, DeleteOptions, ErrorKind, Key, ListItem, Operation, Payload, Probe, RemnantStream,
-    Result, Support, Versioning, WriteOptions,
+    Access, AccessStream, Capabilities, DeleteOptions, ErrorKind, Key, ListItem, Operation, Payload, Probe,
+    RemnantStream, Result, Support, Versioning, WriteOptions,
 };
 use http::Method;
 use http::header::{HeaderName, SERVER};
 
+use crate::access;
 use crate::auth::Pass;
 use crate::capabilities::{Server, capabilities};
 use crate::list::PageRequest;
@@ -125,6 +126,10 @@ impl Probe for AzureStore {
 
     fn remnants(&self, prefix: &str) -> Option<RemnantStream> {
         Some(remnants::list(&self.0, prefix))
+    }
+
+    fn access_lists(&self, prefix: &str) -> Option<AccessStream> {
+        access::list(&self.0, prefix)
     }
 
     async fn clock_skew(&self) -> Result<Option<i64>> {

@@ -127,6 +127,10 @@ impl Inner {
 
     pub(crate) async fn delete(&self, key: &Key, options: &DeleteOptions) -> Result<()> {
         self.check_name(key)?;
+        if options.version.is_some() {
+            let message = "versions are not deleted here: the service refuses it for the current one";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
         let mut call = self.wire.blob_call(Operation::Delete, Method::DELETE, key);
         if let Some(etag) = &options.if_match {
             call = call.text_header(IF_MATCH.as_str(), &etag.quoted())?;
@@ -249,6 +253,10 @@ impl Storage for AzureStore {
 #[cfg(test)]
 #[path = "azurite_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "hns_tests.rs"]
+mod hns_tests;
 
 #[cfg(test)]
 #[path = "reply_tests.rs"]

@@ -20,6 +20,7 @@ pub(crate) fn capabilities() -> Capabilities {
         copy_within: true,
         set_attributes: true,
         uploads: true,
+        customer_key: None,
         ..Capabilities::default()
     }
 }

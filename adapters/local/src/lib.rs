@@ -58,7 +58,11 @@ mod stage;
 mod state;
 mod store;
 mod upload;
+mod waiting;
 mod write;
 
 pub use config::LocalConfig;
 pub use store::LocalStore;
+
+#[cfg(test)]
+mod beneath_tests;

@@ -2,9 +2,9 @@
 //!
 //! The order of keys is not that of names: `a-`, `a/x`, `a0`. So everything found waits in a heap under the smallest
 //! key that it can hold; the smallest is taken out, and a folder is then opened and its entries put in. What waits is
-//! what lies beside the path to the current key, about 100 bytes an entry.
+//! what lies beside the path to the current key, about 200 bytes an entry, and of each folder on that path no more than
+//! [`MOST`] entries: the first ones, and what comes after them when those have been told.
 
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
@@ -20,78 +20,22 @@ use crate::error::failed;
 use crate::names::{Forms, Mark, OWN, names, parse};
 use crate::read::info;
 use crate::store::blocking;
+use crate::waiting::{First, Folder, Node, Place, Rest, What};
 
 /// Most items that one turn on a blocking thread brings.
 const BATCH: usize = 256;
 
-/// Something that waits.
-#[derive(Debug)]
-struct Node {
-    /// The smallest key that it can hold.
-    bound: String,
-    what: What,
-}
-
-#[derive(Debug)]
-enum What {
-    Folder(Folder),
-    /// A file of that name in a folder.
-    File {
-        folder: Arc<[u8]>,
-        name: Box<[u8]>,
-    },
-    /// A path that is no key's.
-    Bad(Vec<u8>),
-}
-
-#[derive(Debug, Default)]
-struct Folder {
-    path: Vec<u8>,
-    /// Names of the folders that a long segment has been cut into so far.
-    pieces: Vec<String>,
-    /// Length of the bound without that segment.
-    start: usize,
-    /// Below a name that is no key's: nothing in here has a key.
-    bad: bool,
-}
-
-impl What {
-    /// At equal bounds folders come first, since what they hold is not known yet.
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Folder(_) => 0,
-            Self::File { .. } => 1,
-            Self::Bad(_) => 2,
-        }
-    }
-}
-
-impl Ord for Node {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let order = |node: &Self| node.what.rank();
-        self.bound.cmp(&other.bound).then_with(|| order(self).cmp(&order(other))).reverse()
-    }
-}
-
-impl PartialOrd for Node {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Node {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Node {}
+/// Most entries of one folder that wait at a time. A larger folder is read once for each so many: a million files
+/// sixteen times.
+const MOST: usize = 65_536;
 
 /// A listing on its way.
 struct Walk {
     disk: Arc<Disk>,
     scope: ListScope,
     waiting: BinaryHeap<Node>,
+    /// Most entries of one folder that are taken at a time.
+    most: usize,
     /// The group of the delimiter that was told last.
     group: Option<String>,
     /// The key that was told last.
@@ -99,9 +43,10 @@ struct Walk {
 }
 
 pub(crate) fn list(disk: &Arc<Disk>, scope: ListScope) -> ListStream {
-    let root = Node { bound: String::new(), what: What::Folder(Folder::default()) };
-    let waiting = BinaryHeap::from([root]);
-    let walk = Walk { disk: Arc::clone(disk), scope, waiting, group: None, last: None };
+    told(Walk::new(disk, scope, MOST))
+}
+
+fn told(walk: Walk) -> ListStream {
     futures::stream::unfold(Some(walk), |walk| async move {
         let mut walk = walk?;
         let turn = blocking(move || {
@@ -119,6 +64,12 @@ pub(crate) fn list(disk: &Arc<Disk>, scope: ListScope) -> ListStream {
 }
 
 impl Walk {
+    fn new(disk: &Arc<Disk>, scope: ListScope, most: usize) -> Self {
+        let root = Node { bound: String::new(), what: What::Folder(Folder::default()) };
+        let waiting = BinaryHeap::from([root]);
+        Self { disk: Arc::clone(disk), scope, waiting, most, group: None, last: None }
+    }
+
     fn batch(&mut self) -> Vec<Result<ListItem>> {
         let mut items = Vec::new();
         while items.len() < BATCH
@@ -134,7 +85,8 @@ impl Walk {
 
     fn next(&mut self) -> Option<Result<ListItem>> {
         while let Some(node) = self.waiting.pop() {
-            if self.group.as_ref().is_some_and(|group| node.bound.starts_with(group.as_str())) {
+            let held = if let What::Rest(rest) = &node.what { &rest.bound } else { &node.bound };
+            if self.group.as_ref().is_some_and(|group| held.starts_with(group.as_str())) {
                 continue;
             }
             match node.what {
@@ -143,7 +95,16 @@ impl Walk {
                         return Some(Err(error));
                     }
                 }
-                What::Bad(path) => return Some(Ok(ListItem::BadKey(RawKey::new(path)))),
+                What::Rest(rest) => {
+                    if let Err(error) = self.take(&rest.bound, &rest.folder, Some(rest.last)) {
+                        return Some(Err(error));
+                    }
+                }
+                What::Bad { path, why } => {
+                    let shown = display_text(&self.disk.shown(&path));
+                    tracing::warn!(path = %shown, "listed as a bad key: {why}");
+                    return Some(Ok(ListItem::BadKey(RawKey::new(path))));
+                }
                 What::File { folder, name } => match self.file(node.bound, &folder, &name) {
                     Ok(None) => {}
                     Ok(Some(item)) => return Some(Ok(item)),
@@ -165,11 +126,28 @@ impl Walk {
             self.enter(bound, folder, &segment);
             return Ok(());
         }
-        match self.read(bound, folder) {
-            Ok(()) => Ok(()),
+        self.take(bound, folder, None)
+    }
+
+    /// Puts in the first that a folder holds after that place, and where the rest begins.
+    fn take(&mut self, bound: &str, folder: &Folder, after: Option<Place>) -> Result<()> {
+        let mut first = First::new(self.most, after);
+        match self.read(bound, folder, &mut first) {
+            Ok(()) => {
+                let (nodes, last) = first.into_nodes();
+                self.waiting.extend(nodes);
+                if let Some(last) = last {
+                    let (bound, folder) = (bound.to_owned(), folder.clone());
+                    let what = What::Rest(Box::new(Rest { folder, bound, last: last.clone() }));
+                    self.waiting.push(Node { bound: last.bound, what });
+                }
+                Ok(())
+            }
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if !folder.path.is_empty() => Ok(()),
             Err(Errno::ACCESS | Errno::PERM) if !folder.path.is_empty() => {
-                self.bad(bound.to_owned(), [&folder.path, &b"/"[..]].concat(), "a folder that can't be read");
+                let path = [&folder.path, &b"/"[..]].concat();
+                let what = What::Bad { path, why: "a folder that can't be read" };
+                self.waiting.extend(self.held(bound.to_owned(), what));
                 Ok(())
             }
             Err(errno) => Err(self.failed(errno, &folder.path)),
@@ -192,12 +170,13 @@ impl Walk {
                 let what = What::Folder(Folder { path, start, ..Folder::default() });
                 self.waiting.push(Node { bound: below.clone(), what });
             } else if special() {
-                self.bad(below.clone(), path, "a symbolic link or special file");
+                let what = What::Bad { path, why: "a symbolic link or special file" };
+                self.waiting.extend(self.held(below.clone(), what));
             }
         }
     }
 
-    fn read(&mut self, bound: &str, folder: &Folder) -> Result<(), Errno> {
+    fn read(&self, bound: &str, folder: &Folder, first: &mut First) -> Result<(), Errno> {
         let dir = self.disk.folder(&folder.path)?;
         let shared: Arc<[u8]> = folder.path.as_slice().into();
         for entry in entries(&dir)? {
@@ -213,69 +192,21 @@ impl Walk {
                 _ => Kind::Special,
             };
             let own = folder.path.is_empty() && name == OWN.as_bytes() && kind == Kind::Folder;
-            if !own {
-                self.put(bound, folder, &shared, name, kind);
+            if own {
+                continue;
+            }
+            let (bound, what) = found(bound, folder, &shared, name, kind);
+            if let Some(node) = self.held(bound, what) {
+                first.offer(node);
             }
         }
         Ok(())
     }
 
-    fn put(&mut self, bound: &str, folder: &Folder, shared: &Arc<[u8]>, name: &[u8], kind: Kind) {
-        let known = std::str::from_utf8(name).ok().filter(|_| !folder.bad);
-        let parsed = known.and_then(|text| parse(text).map(|(piece, mark)| (text, piece, mark)));
-        let Some((text, piece, mark)) = parsed else {
-            return self.put_bad(bound, folder, name, kind, "a name that is no key's");
-        };
-        let whole = format!("{bound}{piece}");
-        let mut pieces = folder.pieces.clone();
-        pieces.push(text.to_owned());
-        let top = folder.start == 0;
-        let is_form = |mark| names(&whole[folder.start..], top, mark) == pieces;
-        match (kind, mark) {
-            (Kind::Folder, Mark::More) => {
-                let path = join(&folder.path, name);
-                let what = What::Folder(Folder { path, pieces, start: folder.start, bad: false });
-                self.push(Node { bound: whole, what });
-            }
-            (Kind::Folder, Mark::Plain | Mark::Dir) if is_form(mark) => {
-                let path = join(&folder.path, name);
-                let (bound, start) = (whole.clone() + "/", whole.len() + 1);
-                self.push(Node { bound, what: What::Folder(Folder { path, start, ..Folder::default() }) });
-            }
-            (Kind::File, Mark::Plain | Mark::File) if is_form(mark) => {
-                let what = What::File { folder: Arc::clone(shared), name: name.into() };
-                self.push(Node { bound: whole, what });
-            }
-            (Kind::Special, _) => self.put_bad(bound, folder, name, kind, "a symbolic link or special file"),
-            _ => self.put_bad(bound, folder, name, kind, "a name that is no key's"),
-        }
-    }
-
-    /// Something without a key; in a folder, everything below it.
-    fn put_bad(&mut self, bound: &str, folder: &Folder, name: &[u8], kind: Kind, why: &str) {
-        let path = join(&folder.path, name);
-        let bound = format!("{bound}{}", String::from_utf8_lossy(name));
-        match kind {
-            Kind::Folder => {
-                let (bound, bad) = (bound + "/", true);
-                self.push(Node { bound, what: What::Folder(Folder { path, bad, ..Folder::default() }) });
-            }
-            _ => self.bad(bound, path, why),
-        }
-    }
-
-    fn bad(&mut self, bound: String, path: Vec<u8>, why: &str) {
-        if self.holds(&bound, false) {
-            let shown = display_text(&self.disk.shown(&path));
-            tracing::warn!(path = %shown, "listed as a bad key: {why}");
-        }
-        self.push(Node { bound, what: What::Bad(path) });
-    }
-
-    fn push(&mut self, node: Node) {
-        if self.holds(&node.bound, matches!(node.what, What::Folder(_))) {
-            self.waiting.push(node);
-        }
+    /// The node, if the scope can hold something of it.
+    fn held(&self, bound: String, what: What) -> Option<Node> {
+        let below = matches!(what, What::Folder(_));
+        self.holds(&bound, below).then_some(Node { bound, what })
     }
 
     /// Whether a key that is the bound, or (`below`) begins with it, can be in the scope.
@@ -347,6 +278,46 @@ impl Walk {
             ErrorKind::NotFound => error.into_kind(ErrorKind::BucketNotFound),
             _ => error,
         }
+    }
+}
+
+/// What an entry of a folder is, and the smallest key that it can hold.
+fn found(bound: &str, folder: &Folder, shared: &Arc<[u8]>, name: &[u8], kind: Kind) -> (String, What) {
+    let known = std::str::from_utf8(name).ok().filter(|_| !folder.bad);
+    let parsed = known.and_then(|text| parse(text).map(|(piece, mark)| (text, piece, mark)));
+    let Some((text, piece, mark)) = parsed else {
+        return no_key(bound, folder, name, kind, "a name that is no key's");
+    };
+    let whole = format!("{bound}{piece}");
+    let mut pieces = folder.pieces.clone();
+    pieces.push(text.to_owned());
+    let top = folder.start == 0;
+    let is_form = |mark| names(&whole[folder.start..], top, mark) == pieces;
+    match (kind, mark) {
+        (Kind::Folder, Mark::More) => {
+            let path = join(&folder.path, name);
+            (whole, What::Folder(Folder { path, pieces, start: folder.start, bad: false }))
+        }
+        (Kind::Folder, Mark::Plain | Mark::Dir) if is_form(mark) => {
+            let path = join(&folder.path, name);
+            let start = whole.len() + 1;
+            (whole + "/", What::Folder(Folder { path, start, ..Folder::default() }))
+        }
+        (Kind::File, Mark::Plain | Mark::File) if is_form(mark) => {
+            (whole, What::File { folder: Arc::clone(shared), name: name.into() })
+        }
+        (Kind::Special, _) => no_key(bound, folder, name, kind, "a symbolic link or special file"),
+        _ => no_key(bound, folder, name, kind, "a name that is no key's"),
+    }
+}
+
+/// Something without a key; in a folder, everything below it.
+fn no_key(bound: &str, folder: &Folder, name: &[u8], kind: Kind, why: &'static str) -> (String, What) {
+    let path = join(&folder.path, name);
+    let bound = format!("{bound}{}", String::from_utf8_lossy(name));
+    match kind {
+        Kind::Folder => (bound + "/", What::Folder(Folder { path, bad: true, ..Folder::default() })),
+        _ => (bound, What::Bad { path, why }),
     }
 }
 

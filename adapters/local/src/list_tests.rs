@@ -13,7 +13,11 @@ fn key(name: &str) -> Key {
 }
 
 async fn listed(store: &LocalStore, scope: ListScope) -> Vec<String> {
-    let items: Vec<ListItem> = store.list(scope).try_collect().await.unwrap();
+    names_of(store.list(scope)).await
+}
+
+async fn names_of(listing: ListStream) -> Vec<String> {
+    let items: Vec<ListItem> = listing.try_collect().await.unwrap();
     let name = |item: ListItem| match item {
         ListItem::Object(info) => info.key.as_str().to_owned(),
         ListItem::Prefix(prefix) => format!("[{}]", prefix.as_str()),
@@ -76,7 +80,90 @@ async fn any_scope_over_any_keys() {
             versions: false,
         };
         assert_eq!(listed(&folder.store, scope.clone()).await, meant(&names, &scope), "{scope:?}");
+        let most = random.random_range(1..6);
+        let in_passes = told(Walk::new(&folder.store.disk, scope.clone(), most));
+        assert_eq!(names_of(in_passes).await, meant(&names, &scope), "{most} at a time: {scope:?}");
     }
+}
+
+/// However much a folder holds, no more of it waits than was said, for each folder on the way.
+#[tokio::test]
+async fn a_large_folder_is_listed_in_order_with_few_entries_held() {
+    let folder = folder().await;
+    let root = folder.store.disk.path.clone();
+    let mut names: Vec<String> =
+        (0..3_000_u32).map(|n| format!("{:08x}", n.wrapping_mul(0x9E37_79B9))).collect();
+    names.extend((0..500).map(|n| format!("80/{n:03}-{}", n * 7 % 100)));
+    std::fs::create_dir(root.join("80")).unwrap();
+    for name in &names {
+        std::fs::write(root.join(name), "").unwrap();
+    }
+    std::os::unix::fs::symlink("80", root.join("40-link")).unwrap();
+    names.sort();
+    for (most, passes_hold) in [(1, 4), (64, 130), (10_000, 3_502)] {
+        let mut walk = Walk::new(&folder.store.disk, ListScope::default(), most);
+        let (mut listed, mut bad, mut held) = (Vec::new(), 0, 0);
+        while let Some(item) = walk.next() {
+            held = held.max(walk.waiting.len());
+            match item.unwrap() {
+                ListItem::Object(info) => listed.push(info.key.as_str().to_owned()),
+                ListItem::BadKey(_) => bad += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((listed == names, bad), (true, 1), "{most} at a time: {} listed", listed.len());
+        assert!(held <= passes_hold, "{most} at a time: {held} were held");
+    }
+}
+
+/// What is created, renamed or removed between two looks at a folder neither ends the listing nor repeats a name.
+#[tokio::test]
+async fn a_folder_that_changes_between_two_looks() {
+    let folder = folder().await;
+    let root = folder.store.disk.path.clone();
+    for n in 0..100 {
+        std::fs::write(root.join(format!("{n:03}")), "").unwrap();
+    }
+    let mut walk = Walk::new(&folder.store.disk, ListScope::default(), 10);
+    let mut listed = Vec::new();
+    while let Some(item) = walk.next() {
+        let ListItem::Object(info) = item.unwrap() else { panic!("an object") };
+        if listed.len() == 5 {
+            for n in (0..100).step_by(2) {
+                std::fs::remove_file(root.join(format!("{n:03}"))).unwrap();
+            }
+            std::fs::write(root.join("000a"), "").unwrap();
+            std::fs::write(root.join("050a"), "").unwrap();
+        }
+        listed.push(info.key.as_str().to_owned());
+    }
+    assert!(listed.is_sorted_by(|a, b| a < b), "{listed:?}");
+    assert!((0..100).filter(|n| n % 2 == 1).all(|n| listed.contains(&format!("{n:03}"))));
+    assert!(listed.contains(&"050a".to_owned()) && listed.len() < 60, "{listed:?}");
+}
+
+/// By hand: how much memory a million files of one folder take. `CABOTAGE_MANY` names an empty folder.
+#[tokio::test]
+#[ignore = "takes a million files"]
+async fn a_million_files() {
+    let root = std::env::var_os("CABOTAGE_MANY").expect("CABOTAGE_MANY names a folder");
+    let root = std::path::PathBuf::from(root);
+    for n in 0..1_000_000_u32 {
+        std::fs::write(root.join(format!("{:08x}", n.wrapping_mul(0x9E37_79B9))), "").unwrap();
+    }
+    let store = LocalStore::open(crate::LocalConfig { root, create: false }).await.unwrap();
+    let mut listing = store.list(ListScope::default());
+    let (mut last, mut count) = (None, 0_u32);
+    while let Some(item) = listing.try_next().await.unwrap() {
+        let ListItem::Object(info) = item else { panic!("an object") };
+        assert!(last < Some(info.key.clone()));
+        last = Some(info.key);
+        count += 1;
+    }
+    assert_eq!(count, 1_000_000);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    println!("{peak}");
 }
 
 #[tokio::test]

@@ -207,7 +207,12 @@ impl Storage for LocalStore {
 
     /// Folders that are left empty are removed too, up to the root.
     async fn delete(&self, key: &Key, options: DeleteOptions) -> Result<()> {
-        let remove = move |disk: &Arc<Disk>, key: &Key| disk.remove(key, options.if_match.as_ref());
+        let remove = move |disk: &Arc<Disk>, key: &Key| {
+            if options.version.is_some() {
+                return Err(Error::new(ErrorKind::Unsupported, "a folder keeps no versions"));
+            }
+            disk.remove(key, options.if_match.as_ref())
+        };
         self.run(Operation::Delete, key, remove).await
     }
 

@@ -252,9 +252,12 @@ async fn preconditions() {
     assert_eq!(kind(store.write(&key("k"), body(), pinned()).await), K::PreconditionFailed);
     let old = ReadOptions::pinned(None, Some(first.clone()));
     assert_eq!(kind(store.read(&key("k"), old).await), K::PreconditionFailed);
-    let old = || DeleteOptions { if_match: Some(first.clone()) };
+    let old = || DeleteOptions { if_match: Some(first.clone()), ..DeleteOptions::default() };
     assert_eq!(kind(store.delete(&key("k"), old()).await), K::PreconditionFailed);
-    store.delete(&key("k"), DeleteOptions { if_match: Some(second) }).await.unwrap();
+    store
+        .delete(&key("k"), DeleteOptions { if_match: Some(second), ..DeleteOptions::default() })
+        .await
+        .unwrap();
     assert_eq!(kind(store.delete(&key("k"), old()).await), K::NotFound);
     store.delete(&key("k"), DeleteOptions::default()).await.unwrap();
     let tiered = WriteOptions { tier: Some("HOT".into()), ..WriteOptions::default() };

@@ -28,6 +28,7 @@ pub fn full_capabilities() -> Capabilities {
         copy_within: true,
         set_attributes: true,
         uploads: true,
+        customer_key: None,
         ..Capabilities::default()
     }
 }

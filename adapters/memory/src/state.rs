@@ -112,6 +112,9 @@ impl State {
     }
 
     pub fn delete(&mut self, key: &Key, options: &DeleteOptions) -> Result<()> {
+        if options.version.is_some() {
+            return Err(Error::new(ErrorKind::Unsupported, "this store keeps no versions"));
+        }
         if let Some(etag) = &options.if_match {
             self.get(key)?.expect_etag(etag)?;
         }

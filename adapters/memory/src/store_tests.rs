@@ -82,7 +82,7 @@ fn preconditions_are_kept_or_ignored_as_declared() {
         assert_eq!(kind(store.write(&key("k"), body(), pinned()).await), K::PreconditionFailed);
         let stale = ReadOptions::pinned(None, Some(first.clone()));
         assert_eq!(kind(store.read(&key("k"), stale).await), K::PreconditionFailed);
-        let stale = DeleteOptions { if_match: Some(first) };
+        let stale = DeleteOptions { if_match: Some(first), ..DeleteOptions::default() };
         assert_eq!(kind(store.delete(&key("k"), stale).await), K::PreconditionFailed);
 
         let lax = with(|c| c.preconditions.create = Support::Ignored);

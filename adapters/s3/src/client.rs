@@ -19,6 +19,7 @@ use reqsign_core::{Context, Signer};
 
 use crate::condition::{Form, Quotes, with_mode};
 use crate::config::{Place, S3Config, S3Credentials};
+use crate::customer_key::CustomerKey;
 use crate::error;
 use crate::sign::SigV4;
 use crate::xml;
@@ -38,6 +39,12 @@ pub(crate) struct Client {
     pub(crate) profile: &'static Profile,
     /// In which form the server wants ETags.
     pub(crate) form: Form,
+    /// The key of the customer's with which contents are encrypted.
+    pub(crate) customer_key: Option<CustomerKey>,
+    /// Whether the server has opened something with that key.
+    pub(crate) key_worked: AtomicBool,
+    /// Whether bodies have to go with their MD5.
+    pub(crate) wants_md5: AtomicBool,
     /// Whether a request has shown that the bucket is there.
     seen: AtomicBool,
 }
@@ -53,6 +60,9 @@ impl Client {
             bucket: config.bucket.clone(),
             profile: place.profile,
             form: Form::new(place.profile.conditions.if_match_etag_form),
+            customer_key: config.customer_key.clone(),
+            key_worked: AtomicBool::new(false),
+            wants_md5: AtomicBool::new(false),
             seen: AtomicBool::new(false),
         })
     }

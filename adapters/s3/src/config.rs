@@ -7,6 +7,8 @@ use cabotage_core::{Error, ErrorKind, Operation, Result, Secret};
 use cabotage_http::{Endpoint, HttpConfig};
 use cabotage_providers::{Addressing, Profile};
 
+use crate::customer_key::{CustomerKey, refuse_plaintext};
+
 /// The region that is signed when nothing names one.
 const DEFAULT_REGION: &str = "us-east-1";
 
@@ -25,6 +27,8 @@ pub struct S3Config {
     pub provider: Option<&'static Profile>,
     /// Who asks.
     pub credentials: S3Credentials,
+    /// With which key of the customer's the server encrypts contents (SSE-C); `None`: it is not asked to.
+    pub customer_key: Option<CustomerKey>,
     /// How requests are sent.
     pub http: HttpConfig,
 }
@@ -40,6 +44,7 @@ impl S3Config {
             addressing: None,
             provider: None,
             credentials: S3Credentials::Ambient,
+            customer_key: None,
             http: HttpConfig::default(),
         }
     }
@@ -61,6 +66,9 @@ impl S3Config {
         let endpoint = Endpoint::parse(&text)?;
         let by_default =
             if self.endpoint.is_some() { Addressing::Path } else { self.default_addressing(profile) };
+        if self.customer_key.is_some() {
+            refuse_plaintext(&endpoint, &self.http)?;
+        }
         let (endpoint, base) = match self.addressing.unwrap_or(by_default) {
             Addressing::Path => (endpoint, format!("/{}", cabotage_http::encode_component(&self.bucket))),
             Addressing::Virtual => (endpoint.with_host_prefix(&self.bucket)?, String::new()),

@@ -129,6 +129,16 @@ pub(crate) fn of_element(root: &xml::Element) -> Error {
     build(None, &Body::of(root))
 }
 
+/// Whether a body was refused because no MD5 came with it: a bucket with an Object Lock wants one (AWS: `InvalidRequest`
+/// with "Content-MD5 OR x-amz-checksum- HTTP header is required").
+pub(crate) fn demands_md5(error: &Error) -> bool {
+    match error.fact("code") {
+        Some("MissingContentMD5") => true,
+        Some("InvalidRequest") => error.message().contains("Content-MD5"),
+        _ => false,
+    }
+}
+
 /// A reply's root element, unless it is an error.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ mod capabilities;
 mod client;
 mod condition;
 mod config;
+mod customer_key;
 mod error;
 mod list;
 mod probe;
@@ -22,8 +23,11 @@ mod xml;
 
 pub use cabotage_providers::Addressing;
 pub use config::{S3Config, S3Credentials};
+pub use customer_key::CustomerKey;
 pub use store::S3Store;
 
+#[cfg(test)]
+mod kept_tests;
 #[cfg(test)]
 mod live_tests;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use futures::TryStreamExt as _;
 
 use crate::{S3Config, S3Credentials, S3Store};
 
-fn config(bucket: &str, provider: Option<&str>) -> Option<S3Config> {
+pub(crate) fn config(bucket: &str, provider: Option<&str>) -> Option<S3Config> {
     let Ok(endpoint) = var("RGW_ENDPOINT") else {
         let required = var("CABOTAGE_REQUIRE").unwrap_or_default();
         assert!(!required.split(',').any(|name| name == "rgw"), "RGW_ENDPOINT isn't set");
@@ -29,12 +29,12 @@ fn config(bucket: &str, provider: Option<&str>) -> Option<S3Config> {
     })
 }
 
-fn fresh_name(what: &str) -> String {
+pub(crate) fn fresh_name(what: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     format!("s3-{what}-{}-{now}", std::process::id())
 }
 
-async fn fresh(what: &str, provider: Option<&str>) -> Option<S3Store> {
+pub(crate) async fn fresh(what: &str, provider: Option<&str>) -> Option<S3Store> {
     let store = S3Store::open(config(&fresh_name(what), provider)?).await.unwrap();
     store.client().send(store.client().bucket(Operation::Open, http::Method::PUT)).await.unwrap();
     Some(store)
@@ -205,7 +205,7 @@ async fn conditions_of_writes_known_or_learnt() {
         let error = store.write(&k, bytes("4"), if_match(&first)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
         assert_eq!(store.read_all(&k, 10).await.unwrap(), "3");
-        let delete = |etag: &ETag| DeleteOptions { if_match: Some(etag.clone()) };
+        let delete = |etag: &ETag| DeleteOptions { if_match: Some(etag.clone()), ..DeleteOptions::default() };
         let error = store.delete(&k, delete(&first)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
         store.delete(&k, delete(&second)).await.unwrap();

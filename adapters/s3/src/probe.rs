@@ -1,14 +1,17 @@
 //! What the server enforces.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use cabotage_core::{
-    Access, DeleteOptions, ErrorKind, Key, Operation, Payload, Probe, RemnantStream, Result, Sha256,
-    Storage as _, Support, Versioning, WriteOptions,
+    Access, DeleteOptions, ErrorKind, Key, ObjectLock, Operation, Payload, Probe, RemnantStream, Result,
+    Sha256, Storage as _, Support, Versioning, WriteOptions, display_text,
 };
 use http::Method;
 
 use crate::store::S3Store;
+use crate::xml::Element;
 
 #[async_trait]
 impl Probe for S3Store {
@@ -40,6 +43,33 @@ impl Probe for S3Store {
         }
     }
 
+    async fn object_lock(&self) -> Result<ObjectLock> {
+        let call = self.client().bucket(Operation::Probe, Method::GET).flag("object-lock");
+        match self.client().send_xml(call, "ObjectLockConfiguration").await {
+            Ok(root) if root.get("ObjectLockEnabled") == Some("Enabled") => {
+                self.client().wants_md5.store(true, Ordering::Relaxed);
+                Ok(ObjectLock::On { default_retention: default_retention(&root) })
+            }
+            Ok(_) => Ok(ObjectLock::Off),
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound => Ok(ObjectLock::Off),
+                ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::Protocol => {
+                    Ok(ObjectLock::Unknown)
+                }
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn customer_key(&self, key: &Key) -> Result<Support> {
+        if self.client().customer_key.is_none() {
+            return Ok(Support::Unknown);
+        }
+        let kept = self.client().is_kept_by_key(key).await;
+        let kept = kept.map_err(|error| error.during(Operation::Probe).on(key))?;
+        Ok(if kept { Support::Enforced } else { Support::Ignored })
+    }
+
     fn remnants(&self, prefix: &str) -> Option<RemnantStream> {
         Some(crate::remnants::list(self, prefix))
     }
@@ -59,4 +89,17 @@ impl Probe for S3Store {
             Access::Delete => "s3:DeleteObject",
         }
     }
+}
+
+/// As people say it: `GOVERNANCE, 30 days`.
+fn default_retention(root: &Element) -> Option<String> {
+    let rule = root.child("Rule")?.child("DefaultRetention")?;
+    let mode = rule.get("Mode").unwrap_or("a mode that the server doesn't tell");
+    let span = ["Days", "Years"].into_iter().find_map(|unit| Some((rule.get(unit)?, unit)));
+    let text = match span {
+        Some(("1", unit)) => format!("{mode}, 1 {}", unit.to_ascii_lowercase().trim_end_matches('s')),
+        Some((count, unit)) => format!("{mode}, {count} {}", unit.to_ascii_lowercase()),
+        None => mode.to_owned(),
+    };
+    Some(display_text(&text))
 }

@@ -10,8 +10,12 @@ use futures::TryStreamExt as _;
 use crate::{S3Config, S3Credentials, S3Store};
 
 async fn open(server: &ReplyQueue, provider: Option<&str>) -> S3Store {
+    S3Store::open(config(server, provider)).await.unwrap()
+}
+
+pub(crate) fn config(server: &ReplyQueue, provider: Option<&str>) -> S3Config {
     let retry = RetryPolicy { attempts: 3, base: Duration::from_millis(1), cap: Duration::from_millis(2) };
-    let config = S3Config {
+    S3Config {
         endpoint: Some(format!("{}/base", server.url())),
         provider: provider.map(|name| cabotage_providers::find(name).unwrap()),
         credentials: S3Credentials::Static {
@@ -21,8 +25,7 @@ async fn open(server: &ReplyQueue, provider: Option<&str>) -> S3Store {
         },
         http: HttpConfig { retry, ..HttpConfig::default() },
         ..S3Config::new("b")
-    };
-    S3Store::open(config).await.unwrap()
+    }
 }
 
 async fn served(answers: impl IntoIterator<Item = Answer>) -> (ReplyQueue, S3Store) {

@@ -48,7 +48,7 @@ impl S3Store {
             place.endpoint.base_path(),
             config.bucket
         ));
-        let capabilities = Arc::new(capabilities::of(place.profile));
+        let capabilities = Arc::new(capabilities::of(place.profile, config.customer_key.as_ref()));
         let client = Arc::new(Client::new(&config, place)?);
         Ok(Self { client, capabilities, id })
     }
@@ -60,7 +60,11 @@ impl S3Store {
     async fn read_now(&self, key: &Key, options: &ReadOptions) -> Result<ObjectBody> {
         self.capabilities.accepts(key)?;
         let call = self.read_call(key, options)?.expect(Expect::Only(&[200, 206]));
-        let reply = self.client.send(call).await?;
+        let reply = match self.client.send(self.client.keyed(call)?).await {
+            Ok(reply) => reply,
+            Err(error) => return Err(self.client.explain_key(key, error).await),
+        };
+        self.client.saw_key_work(&reply.headers);
         let (range, size) = match (options.range, reply.status) {
             (Some(asked), StatusCode::PARTIAL_CONTENT) => wire::content_range(&reply.headers, asked)?,
             (None, StatusCode::OK) => {
@@ -288,6 +292,10 @@ impl Storage for S3Store {
         };
         let signed = async {
             self.capabilities.accepts(key)?;
+            if !self.capabilities.presign {
+                let message = "under a customer's key (SSE-C) a URL alone gives no access";
+                return Err(Error::new(ErrorKind::Unsupported, message));
+            }
             if expires_in.as_secs() == 0 || expires_in > LONGEST_PRESIGN {
                 let message = "a presigned URL lives from 1 second to 7 days";
                 return Err(Error::new(ErrorKind::Unsupported, message));

@@ -9,6 +9,7 @@ use cabotage_core::{
     Capabilities, Disposition, ETag, Error, ErrorKind, Key, Md5, Operation, PartInfo, PartSlot, Payload,
     Result, Scope, Support, Upload, UploadId, WriteMode, WriteOptions, Written, disposition,
 };
+use cabotage_http::Reply;
 use http::Method;
 use http::header::ETAG;
 
@@ -45,7 +46,7 @@ pub(crate) async fn start(
     if client.profile.upload_tags == Support::Enforced {
         call = wire::with_tags(call, &options.attributes)?;
     }
-    let call = wire::with_class(call, options.tier.as_deref())?;
+    let call = client.keyed(wire::with_class(call, options.tier.as_deref())?)?;
     let root = client.send_xml(call, "InitiateMultipartUploadResult").await?;
     let id = UploadId(root.need("UploadId")?.to_owned());
     if id.0.is_empty() {
@@ -81,18 +82,27 @@ impl S3Upload {
             let message = format!("the part has {size} bytes, more than the {} allowed", limits.part_max);
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        let digest = wire::digest_of(&body).await?;
-        let call = self
-            .client
-            .object(Operation::WritePart, Method::PUT, &self.key)
-            .query("partNumber", &slot.number.to_string())
-            .query("uploadId", &self.id.0);
-        let reply = self.client.send(wire::with_payload(call, body, &digest)?).await?;
+        let mut reply = self.send_body(slot, &body).await;
+        if reply.as_ref().is_err_and(|error| self.client.is_new_demand(error)) {
+            reply = self.send_body(slot, &body).await;
+        }
+        let reply = reply?;
         let etag = reply.headers.get(ETAG).and_then(|value| value.to_str().ok()).map(ETag::new);
         if etag.is_none() {
             return Err(Error::new(ErrorKind::Protocol, "the server gives the part no ETag"));
         }
         Ok(PartInfo { number: slot.number, size, etag })
+    }
+
+    async fn send_body(&self, slot: PartSlot, body: &Payload) -> Result<Reply> {
+        let digests = self.client.digests(body).await?;
+        let call = self
+            .client
+            .object(Operation::WritePart, Method::PUT, &self.key)
+            .query("partNumber", &slot.number.to_string())
+            .query("uploadId", &self.id.0);
+        let call = self.client.keyed(call)?;
+        self.client.send(wire::with_payload(call, body.clone(), &digests)?).await
     }
 
     async fn list_parts(&self) -> Result<Vec<PartInfo>> {

@@ -1,13 +1,15 @@
 //! Attributes as headers, headers as an object.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
 use cabotage_core::{
     Algorithm, Attributes, Capabilities, ContentHeaders, Digest, DigestScope, ETag, Error, ErrorKind, Key,
-    LossName, Metadata, ObjectInfo, Payload, ReadRange, Result, Sha256, Sha256Hasher, Tier, TierClass,
-    Timestamp, WriteOptions, Written, display_text,
+    LossName, Md5, Md5Hasher, Metadata, ObjectInfo, Payload, ReadRange, Result, Sha256, Sha256Hasher, Tier,
+    TierClass, Timestamp, WriteOptions, Written, display_text,
 };
 use cabotage_http::Call;
 use cabotage_providers::Profile;
@@ -21,6 +23,7 @@ const METADATA: &str = "x-amz-meta-";
 const STORAGE_CLASS: &str = "x-amz-storage-class";
 const VERSION: &str = "x-amz-version-id";
 const RESTORE: &str = "x-amz-restore";
+const CONTENT_MD5: &str = "content-md5";
 
 /// The class of an object that tells none.
 pub(crate) const STANDARD: &str = "STANDARD";
@@ -93,10 +96,21 @@ pub(crate) fn with_class(call: Call, class: Option<&str>) -> Result<Call> {
     }
 }
 
-/// Adds a body and its SHA-256, which is signed and so checked by the server.
-pub(crate) fn with_payload(call: Call, body: Payload, digest: &Sha256) -> Result<Call> {
-    let value = HeaderValue::from_str(&digest.to_hex())
+/// What goes with a body so that the server can check it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Digests {
+    pub(crate) sha256: Sha256,
+    pub(crate) md5: Option<Md5>,
+}
+
+/// Adds a body, its SHA-256, which is signed and so checked by the server, and its MD5 if there is one.
+pub(crate) fn with_payload(call: Call, body: Payload, digests: &Digests) -> Result<Call> {
+    let value = HeaderValue::from_str(&digests.sha256.to_hex())
         .map_err(|error| Error::new(ErrorKind::Internal, "a digest is no header").caused_by(error))?;
+    let call = match digests.md5 {
+        Some(md5) => call.text_header(CONTENT_MD5, &BASE64.encode(md5.0))?,
+        None => call,
+    };
     Ok(call.header(CONTENT_SHA256, value).body(body))
 }
 
@@ -108,27 +122,39 @@ pub(crate) fn with_text(call: Call, text: String) -> Result<Call> {
 
 /// Adds a small body with its SHA-256 and the Content-MD5 that DeleteObjects and tagging want.
 pub(crate) fn with_checked_text(call: Call, text: String) -> Result<Call> {
-    let md5 = cabotage_core::Md5::of_chunks(&[text.clone().into()]);
-    with_text(call.text_header("content-md5", &BASE64.encode(md5.0))?, text)
+    let md5 = Md5::of_chunks(&[text.clone().into()]);
+    with_text(call.text_header(CONTENT_MD5, &BASE64.encode(md5.0))?, text)
 }
 
-/// The digest that goes with a body: that of a buffer as its maker claims it, so that the server checks the claim.
-pub(crate) async fn digest_of(body: &Payload) -> Result<Sha256> {
-    if let Payload::Buffered { sha256, .. } = body {
-        return Ok(*sha256);
+/// The digests that go with a body: the SHA-256 of a buffer as its maker claims it, so that the server checks the claim.
+pub(crate) async fn digests_of(body: &Payload, with_md5: bool) -> Result<Digests> {
+    if let Payload::Buffered { sha256, chunks, .. } = body {
+        let md5 = if with_md5 { Some(md5_of(chunks.clone()).await?) } else { None };
+        return Ok(Digests { sha256: *sha256, md5 });
     }
     let mut stream = body.open().await?;
-    let mut hasher = Sha256Hasher::default();
+    let mut sha256 = Sha256Hasher::default();
+    let mut md5 = with_md5.then(Md5Hasher::default);
     let mut len = 0;
     while let Some(chunk) = stream.try_next().await? {
         len += chunk.len() as u64;
-        hasher.update(&chunk);
+        sha256.update(&chunk);
+        if let Some(md5) = &mut md5 {
+            md5.update(&chunk);
+        }
     }
     if len == body.len() {
-        return Ok(hasher.finish());
+        return Ok(Digests { sha256: sha256.finish(), md5: md5.map(Md5Hasher::finish) });
     }
     let message = format!("the body has {len} bytes, {} were declared", body.len());
     Err(Error::new(ErrorKind::Truncated, message))
+}
+
+/// On a thread for blocking work: bodies are large.
+async fn md5_of(chunks: Arc<[Bytes]>) -> Result<Md5> {
+    tokio::task::spawn_blocking(move || Md5::of_chunks(&chunks))
+        .await
+        .map_err(|error| Error::new(ErrorKind::Internal, "hashing was cut off").caused_by(error))
 }
 
 /// What a finished write tells in its headers.

@@ -4,7 +4,7 @@ use http::Method;
 use super::*;
 
 fn rules(provider: &str) -> Capabilities {
-    crate::capabilities::of(cabotage_providers::find(provider).unwrap())
+    crate::capabilities::of(cabotage_providers::find(provider).unwrap(), None)
 }
 
 fn key() -> Key {

@@ -1,16 +1,19 @@
 //! Writes, copies and deletes of whole objects.
 
+use std::sync::atomic::Ordering;
+
 use cabotage_core::{
     Attributes, Capabilities, DeleteOptions, ETag, Error, ErrorKind, Key, Md5, ObjectInfo, Operation,
     Payload, Result, Support, Tags, WriteMode, WriteOptions, Written,
 };
-use cabotage_http::{encode_component, encode_path};
+use cabotage_http::{Call, Reply, encode_component, encode_path};
 use http::Method;
 use http::header::{HeaderName, IF_MATCH};
 
 use crate::client::Client;
 use crate::condition::{Quotes, with_etag};
-use crate::error::{of_element, root_of};
+use crate::error::{demands_md5, of_element, root_of};
+use crate::wire::Digests;
 use crate::xml::{self, Element};
 use crate::{tags, wire};
 
@@ -23,7 +26,11 @@ impl Client {
         if self.profile.integrity.published_checksums {
             call = call.text_header("x-amz-checksum-mode", "ENABLED")?;
         }
-        let reply = self.send(call).await?;
+        let reply = match self.send(self.keyed(call)?).await {
+            Ok(reply) => reply,
+            Err(error) => return Err(self.explain_key(key, error).await),
+        };
+        self.saw_key_work(&reply.headers);
         let size = reply
             .content_length()
             .ok_or_else(|| Error::new(ErrorKind::Protocol, "the server doesn't tell the object's length"))?;
@@ -94,20 +101,43 @@ impl Client {
             _ => self.profile.conditions.if_match,
         };
         let mode = self.sendable(key, &options.mode, support).await?;
-        let digest = wire::digest_of(&body).await?;
-        let reply = self
-            .send_if(&mode, || {
-                let call = self.object(Operation::Write, Method::PUT, key);
-                let call = wire::with_attributes(call, &options.attributes)?;
-                let call = wire::with_tags(call, &options.attributes)?;
-                let call = wire::with_class(call, options.tier.as_deref())?;
-                wire::with_payload(call, body.clone(), &digest)
-            })
-            .await;
+        let mut reply = self.put_once(key, &body, options, &mode).await;
+        if reply.as_ref().is_err_and(|error| self.is_new_demand(error)) {
+            reply = self.put_once(key, &body, options, &mode).await;
+        }
         match reply {
             Ok(reply) => wire::written(&reply.headers),
             Err(error) => self.written_unheard(rules, key, &body, options, error).await,
         }
+    }
+
+    async fn put_once(
+        &self,
+        key: &Key,
+        body: &Payload,
+        options: &WriteOptions,
+        mode: &WriteMode,
+    ) -> Result<Reply> {
+        let digests = self.digests(body).await?;
+        let build = || {
+            let call = self.keyed(self.object(Operation::Write, Method::PUT, key))?;
+            let call = wire::with_attributes(call, &options.attributes)?;
+            let call = wire::with_tags(call, &options.attributes)?;
+            let call = wire::with_class(call, options.tier.as_deref())?;
+            wire::with_payload(call, body.clone(), &digests)
+        };
+        self.send_if(mode, build).await
+    }
+
+    /// The digests that go with a body.
+    pub(crate) async fn digests(&self, body: &Payload) -> Result<Digests> {
+        wire::digests_of(body, self.wants_md5.load(Ordering::Relaxed)).await
+    }
+
+    /// Whether a write was refused because its MD5 is missing, and goes with it from now on: so buckets with an Object
+    /// Lock have it on AWS.
+    pub(crate) fn is_new_demand(&self, error: &Error) -> bool {
+        demands_md5(error) && !self.wants_md5.swap(true, Ordering::Relaxed)
     }
 
     /// A create-only write that was sent more than once and then failed its condition may have met itself: an earlier
@@ -195,7 +225,7 @@ impl Client {
     ) -> Result<Written> {
         let source = format!("/{}/{}", encode_component(&self.bucket), encode_path(from.as_str()));
         let call = self.object(Operation::Copy, Method::PUT, to).text_header("x-amz-copy-source", &source)?;
-        let mut call = wire::with_class(call, class)?;
+        let mut call = self.source_keyed(self.keyed(wire::with_class(call, class)?)?)?;
         if let Some(attributes) = attributes {
             call =
                 wire::with_attributes(call.text_header("x-amz-metadata-directive", "REPLACE")?, attributes)?;
@@ -249,24 +279,28 @@ impl Client {
     }
 
     pub(crate) async fn remove(&self, key: &Key, options: &DeleteOptions) -> Result<()> {
+        if let Some(version) = &options.version {
+            let call = self.object(Operation::Delete, Method::DELETE, key).query("versionId", version);
+            return self.send_removal(call).await;
+        }
         let Some(etag) = &options.if_match else {
-            return self.remove_now(key, None).await;
+            return self.send_removal(self.object(Operation::Delete, Method::DELETE, key)).await;
         };
         let seen = self.head(key).await?;
         expect_etag(&seen, etag)?;
         let enforced = self.profile.conditions.delete == Support::Enforced;
-        self.remove_now(key, enforced.then_some(etag)).await
+        let call = self.object(Operation::Delete, Method::DELETE, key);
+        if !enforced {
+            return self.send_removal(call).await;
+        }
+        let (form, _) = self.form.candidates();
+        self.send(with_etag(call, &IF_MATCH, etag, form)?).await.map(drop)
     }
 
     /// A missing object is no error, as S3 has it; some servers answer 404 all the same.
-    async fn remove_now(&self, key: &Key, if_match: Option<&ETag>) -> Result<()> {
-        let mut call = self.object(Operation::Delete, Method::DELETE, key);
-        if let Some(etag) = if_match {
-            let (form, _) = self.form.candidates();
-            call = with_etag(call, &IF_MATCH, etag, form)?;
-        }
+    async fn send_removal(&self, call: Call) -> Result<()> {
         match self.send(call).await {
-            Err(error) if error.kind() == ErrorKind::NotFound && if_match.is_none() => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             done => done.map(drop),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cabotage_core::{Key, Operation, Probe, Result, Storage};
 
-use crate::{Location, Stores, all};
+use crate::{Location, SecretSource, Stores, all};
 
 /// What a location is opened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub struct OpenOptions {
     pub allow_plaintext: bool,
     /// The provider's profile for `s3://` locations; a named store has its own.
     pub s3_provider: Option<String>,
+    /// The key of the customer's with which an S3 server encrypts contents (SSE-C): base64 of 32 bytes. Goes before that
+    /// of a named store.
+    pub sse_c_key: Option<SecretSource>,
 }
 
 impl OpenOptions {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cabotage_core::Result;
 use cabotage_providers::{Addressing, Profile};
-use cabotage_s3::S3Config;
+use cabotage_s3::{CustomerKey, S3Config};
 
 use crate::proxy::{NO_PROXY, PROXY};
 use crate::settings::{AddressingStyle, IdSource, S3Credentials, S3Settings, invalid};
@@ -64,9 +64,22 @@ pub(crate) fn config(
         }),
         provider,
         credentials: credentials(&settings.credentials, environment)?,
+        customer_key: options
+            .sse_c_key
+            .as_ref()
+            .or(settings.sse_c_key.as_ref())
+            .map(|source| customer_key(source, environment))
+            .transpose()?,
         http: http::config(&settings.http, endpoint.as_deref(), ambient, options)?,
         ..S3Config::new(bucket)
     })
+}
+
+/// # Errors
+/// `InvalidConfig` naming where the key should be; never what is there.
+pub(crate) fn customer_key(source: &SecretSource, environment: &Environment) -> Result<CustomerKey> {
+    let text = source.read("the SSE-C key", environment)?;
+    CustomerKey::from_base64(&text).map_err(|error| error.about(source.to_string()))
 }
 
 fn provider(settings: &S3Settings, role: Role) -> Result<Option<&'static Profile>> {

@@ -80,3 +80,30 @@ fn a_named_store_ignores_the_environment() {
     let missing = config(&named(S3Credentials::Missing), "b", &environment, &destination()).unwrap_err();
     assert!(missing.to_string().contains("credentials = \"env\""), "{missing}");
 }
+
+#[test]
+fn a_customers_key() {
+    const TEXT: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let environment = environment(&[("SSE", TEXT), ("BAD", "HUSH")]);
+    let source = |name: &str| Some(SecretSource::Env(name.into()));
+    let made = |endpoint: &str, store: &str, option: Option<&str>| {
+        let settings = S3Settings {
+            endpoint: Some(endpoint.into()),
+            credentials: S3Credentials::Env,
+            sse_c_key: source(store),
+            ..S3Settings::default()
+        };
+        let options = OpenOptions { sse_c_key: option.and_then(source), ..destination() };
+        config(&settings, "b", &environment, &options)
+    };
+    let config = made("https://h", "SSE", None).unwrap();
+    assert_eq!(config.customer_key.as_ref().unwrap().id(), "630dcd2966c43366");
+    assert!(!format!("{config:?}").contains("AAECAw"));
+    assert!(made("https://h", "BAD", Some("SSE")).is_ok(), "what is told with the location goes first");
+    let error = made("https://h", "BAD", None).unwrap_err();
+    assert!(
+        error.to_string().contains("environment BAD") && !format!("{error:?}").contains("HUSH"),
+        "{error}"
+    );
+    assert!(made("https://h", "UNSET", None).unwrap_err().to_string().contains("UNSET is not set"));
+}

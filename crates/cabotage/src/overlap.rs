@@ -33,6 +33,20 @@ pub fn refuse_overlap(source: &Opened, destination: &Opened) -> Result<()> {
     Err(Error::new(ErrorKind::InvalidConfig, message).help("name two places that don't overlap"))
 }
 
+/// Refuses a file or folder of the run itself (its ledger, report, manifest) that lies in a folder which is moved: it
+/// would be written into the source, moved as if it were data, or be taken for an object of the destination.
+///
+/// # Errors
+/// `InvalidConfig` naming both and the flag that places it elsewhere.
+pub fn refuse_inside(side: &Opened, flag: &str, path: &Path) -> Result<()> {
+    let Some(folder) = &side.folder else { return Ok(()) };
+    if !canonical(path)?.starts_with(folder) {
+        return Ok(());
+    }
+    let message = format!("{} would lie in {}, which is moved", path.display(), side.label);
+    Err(Error::new(ErrorKind::InvalidConfig, message).help(format!("give {flag} a place outside of it")))
+}
+
 /// The path with symlinks resolved as far as it exists; the rest is appended as it is.
 ///
 /// # Errors
@@ -83,6 +97,20 @@ mod tests {
         ] {
             assert_eq!(refuse_overlap(&memory(a.0, a.1), &memory(b.0, b.1)).is_err(), refused, "{a:?} {b:?}");
         }
+    }
+
+    #[test]
+    fn files_of_the_run_stay_out_of_what_is_moved() {
+        let base = tempfile::tempdir().unwrap();
+        std::fs::create_dir(base.path().join("data")).unwrap();
+        let side = folder(&base.path().join("data"));
+        for (path, refused) in
+            [("data/report", true), ("data", true), ("data/x/y", true), ("datax", false), ("r", false)]
+        {
+            let found = refuse_inside(&side, "--report", &base.path().join(path));
+            assert_eq!(found.is_err(), refused, "{path}");
+        }
+        assert!(refuse_inside(&memory("m", ""), "--report", &base.path().join("data/report")).is_ok());
     }
 
     #[test]

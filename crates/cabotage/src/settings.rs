@@ -35,6 +35,9 @@ pub struct S3Settings {
     /// With which credentials.
     #[serde(skip)]
     pub credentials: S3Credentials,
+    /// With which key of the customer's the server encrypts contents (SSE-C): base64 of 32 bytes.
+    #[serde(skip)]
+    pub sse_c_key: Option<SecretSource>,
     /// How requests are sent.
     #[serde(skip)]
     pub http: HttpSettings,
@@ -143,6 +146,8 @@ pub struct HttpSettings {
 /// The kinds there are.
 pub(crate) const KINDS: &[&str] = &["s3", "azure", "local"];
 const CREDENTIALS: &str = "credentials";
+/// The key that S3 encrypts with for the customer.
+pub(crate) const SSE_C_KEY: &str = "sse_c_key";
 
 impl StoreSettings {
     /// Reads one `[stores.NAME]`. `path` is `stores.NAME`; relative files are taken from `base`.
@@ -155,13 +160,16 @@ impl StoreSettings {
         })?;
         match kind.as_str().unwrap_or_default() {
             "s3" => {
-                let (mut own, http, credentials) = cloud::<S3Settings>(table, path, base)?;
+                let key = table.remove(SSE_C_KEY);
+                let (mut own, http, credentials) = cloud::<S3Settings>(table, path, base, &[SSE_C_KEY])?;
+                let source = |value| SecretSource::parse(&value, &format!("{path}.{SSE_C_KEY}"), base);
+                own.sse_c_key = key.map(source).transpose()?;
                 own.http = http;
                 own.credentials = s3_credentials(credentials, &format!("{path}.{CREDENTIALS}"), base)?;
                 Ok(Self::S3(own))
             }
             "azure" => {
-                let (mut own, http, credentials) = cloud::<AzureSettings>(table, path, base)?;
+                let (mut own, http, credentials) = cloud::<AzureSettings>(table, path, base, &[])?;
                 own.http = http;
                 own.credentials = azure_credentials(credentials, &format!("{path}.{CREDENTIALS}"), base)?;
                 Ok(Self::Azure(own))
@@ -185,14 +193,16 @@ impl StoreSettings {
     }
 }
 
-/// Splits a cloud store's table into what is its own, how requests are sent, and the credentials.
+/// Splits a cloud store's table into what is its own, how requests are sent, and the credentials. `others` are valid keys
+/// that were taken out before.
 fn cloud<T: DeserializeOwned>(
     mut table: Table,
     path: &str,
     base: &Path,
+    others: &[&'static str],
 ) -> Result<(T, HttpSettings, Option<Value>)> {
     let http_names = fields::of::<HttpSettings>();
-    fields::check(&table, path, &[fields::of::<T>(), http_names, &[CREDENTIALS, "kind"]])?;
+    fields::check(&table, path, &[fields::of::<T>(), http_names, &[CREDENTIALS, "kind"], others])?;
     let credentials = table.remove(CREDENTIALS);
     let http: Table = http_names.iter().filter_map(|name| table.remove_entry(*name)).collect();
     let mut http: HttpSettings = typed(http, path)?;

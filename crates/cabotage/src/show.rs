@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 use toml::{Table, Value};
 
-use crate::settings::{AzureSettings, HttpSettings, LocalSettings, S3Settings, StoreSettings};
+use crate::settings::{AzureSettings, HttpSettings, LocalSettings, S3Settings, SSE_C_KEY, StoreSettings};
 use crate::{Environment, SecretSource, Stores, fields, open_azure, open_s3};
 
 /// Where a value comes from.
@@ -108,8 +108,19 @@ impl Stores {
             SecretSource::File(path) => path.exists(),
             SecretSource::Process(_) => true,
         };
-        let value = if set { REDACTED } else { NOT_SET }.to_owned();
+        let mut value = if set { REDACTED } else { NOT_SET }.to_owned();
+        if let Some(id) = self.key_id(&name, &source) {
+            value = format!("{REDACTED}, id {id}");
+        }
         Setting { name, value, origin: Origin::Secret(source) }
+    }
+
+    /// What names an SSE-C key without telling it, where it can be read without starting a program.
+    fn key_id(&self, name: &str, source: &SecretSource) -> Option<String> {
+        if !name.ends_with(&format!(".{SSE_C_KEY}")) || matches!(source, SecretSource::Process(_)) {
+            return None;
+        }
+        Some(open_s3::customer_key(source, &self.environment).ok()?.id())
     }
 }
 
@@ -134,7 +145,7 @@ fn secret_source(table: &Table) -> Option<SecretSource> {
 fn defaults(path: &str, kind: &StoreSettings, table: &Table) -> Vec<Setting> {
     let http = fields::of::<HttpSettings>();
     let names = match kind {
-        StoreSettings::S3(_) => [fields::of::<S3Settings>(), &["credentials"], http].concat(),
+        StoreSettings::S3(_) => [fields::of::<S3Settings>(), &["credentials", SSE_C_KEY], http].concat(),
         StoreSettings::Azure(_) => [fields::of::<AzureSettings>(), &["credentials"], http].concat(),
         StoreSettings::Local(_) => fields::of::<LocalSettings>().to_vec(),
     };
@@ -159,7 +170,7 @@ fn default_of(kind: &StoreSettings, name: &str) -> String {
         ("endpoint", _) => "<the account's>",
         ("allow_plaintext", _) => "false",
         ("ca_file", _) => "<the system's certificates>",
-        ("proxy", _) => "none",
+        ("proxy" | SSE_C_KEY, _) => "none",
         ("connect_timeout", _) => "10s",
         ("idle_timeout", _) => "1m",
         ("request_timeout", _) => "2m",
@@ -208,9 +219,11 @@ mod tests {
             kind = "s3"
             region = "fr-par"
             credentials = { access_key_id = "AK", secret_access_key = { env = "K" }, session_token = { env = "U" } }
+            sse_c_key = { env = "SSE" }
         "#;
         let environment: Environment = [
             ("K", "HUSH"),
+            ("SSE", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
             ("AWS_SECRET_ACCESS_KEY", "HUSH"),
             ("AWS_DEFAULT_REGION", "gra"),
             ("AZURE_STORAGE_CONNECTION_STRING", "HUSH"),
@@ -222,6 +235,7 @@ mod tests {
             "stores.t.region = fr-par (file)",
             "stores.t.credentials.secret_access_key = <redacted> (environment K)",
             "stores.t.credentials.session_token = <not set> (environment U)",
+            "stores.t.sse_c_key = <redacted>, id 630dcd2966c43366 (environment SSE)",
             "stores.t.connect_timeout = 10s (default)",
             "s3://.region = gra (environment AWS_DEFAULT_REGION)",
             "s3://.secret_access_key = <redacted> (environment AWS_SECRET_ACCESS_KEY)",
@@ -230,6 +244,6 @@ mod tests {
         ] {
             assert!(lines.iter().any(|l| l == line), "{line} in {lines:#?}");
         }
-        assert!(!lines.join("\n").contains("HUSH"));
+        assert!(!lines.join("\n").contains("HUSH") && !lines.join("\n").contains("AAECAw"));
     }
 }

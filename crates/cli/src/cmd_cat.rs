@@ -8,18 +8,20 @@ use futures::TryStreamExt as _;
 
 use crate::cmd_head::open_object;
 use crate::exit_code::Exit;
-use crate::options::Common;
+use crate::options::{Common, SseCKey};
 use crate::output::{Failure, Output};
 
 #[derive(Args, Debug)]
 pub(crate) struct CatArgs {
     /// The object
     location: String,
+    #[command(flatten)]
+    key: SseCKey,
 }
 
 /// Bytes go out as they are; to a terminal only as long as they can't act on it.
 pub(crate) async fn run(args: &CatArgs, common: &Common) -> Result<Exit, Failure> {
-    let (opened, key) = open_object(&args.location, common).await?;
+    let (opened, key) = open_object(&args.location, &args.key, common).await?;
     let mut body = opened.store.read(&key, ReadOptions::default()).await?;
     let mut output = Output::new();
     let terminal = std::io::stdout().is_terminal();

@@ -2,16 +2,17 @@
 
 use cabotage::{Location, Opened, Role, Target, refuse_overlap};
 use cabotage_core::{
-    Access, Attributes, DeleteOptions, Detail, Error, ErrorKind, Key, ListItem, ListScope, ObjectInfo,
-    Payload, ReadOptions, ReadRange, Result, Support, Tags, Versioning, WriteMode, WriteOptions,
+    Access, Attributes, Detail, Error, ErrorKind, Key, ListItem, ListScope, ObjectInfo, ObjectLock, Payload,
+    ReadOptions, ReadRange, Result, Support, Tags, Versioning, WriteMode, WriteOptions,
 };
+use cabotage_engine::remove_wholly;
 use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
 use crate::exit_code::Exit;
 use crate::made_folders::MadeFolders;
-use crate::options::Common;
+use crate::options::{Common, SseCKeys};
 use crate::output::{Failure, Output};
 
 /// Beyond so many seconds servers refuse requests.
@@ -25,6 +26,8 @@ pub(crate) struct CheckAccessArgs {
     source: String,
     /// Where they go; one object of a random name is written, read and deleted
     destination: String,
+    #[command(flatten)]
+    keys: SseCKeys,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -59,9 +62,19 @@ enum State {
 pub(crate) async fn run(args: &CheckAccessArgs, common: &Common) -> Result<Exit, Failure> {
     let (source, destination) = (Location::parse(&args.source)?, Location::parse(&args.destination)?);
     let stores = common.stores()?;
-    let source = common.open(&source, &stores, Role::Source, Target::Folder).await?;
+    let source = common
+        .open(&source, &stores, Role::Source, Target::Folder, args.keys.source_sse_c_key_file.as_deref())
+        .await?;
     let made = MadeFolders::before_opening(&destination);
-    let destination = common.open(&destination, &stores, Role::Destination, Target::Folder).await?;
+    let destination = common
+        .open(
+            &destination,
+            &stores,
+            Role::Destination,
+            Target::Folder,
+            args.keys.destination_sse_c_key_file.as_deref(),
+        )
+        .await?;
     refuse_overlap(&source, &destination)?;
     let mut checks = Checks::of("source", &source);
     checks.reading().await;
@@ -138,17 +151,25 @@ impl<'a> Checks<'a> {
         .await;
         if let Some(key) = self.right("write", Access::Write, written) {
             self.read(&key, 8).await;
+            self.customer_key(&key).await;
             self.write_tags(&key, body()).await;
-            let deleted = self.opened.store.delete(&key, DeleteOptions::default()).await;
-            if self.right("delete", Access::Delete, deleted).is_none() {
-                self.note(
-                    "left behind",
-                    format!("the probe object {} stays", cabotage_core::display_key(key.as_str())),
-                );
-            }
+            self.remove(&key).await;
             self.wrong_digest().await;
         }
         self.facts().await;
+    }
+
+    async fn remove(&mut self, key: &Key) {
+        let removed = remove_wholly(self.opened.store.as_ref(), Some(self.opened.probe.as_ref()), key).await;
+        let shown = cabotage_core::display_key(key.as_str());
+        match self.right("delete", Access::Delete, removed) {
+            None => self.note("left behind", format!("the probe object {shown} stays")),
+            Some(Some(why)) => {
+                let why = why.message();
+                self.note("left behind", format!("{shown} is hidden and stays as an old version: {why}"));
+            }
+            Some(None) => {}
+        }
     }
 
     fn probe_key(&self) -> Result<Key> {
@@ -227,10 +248,35 @@ impl<'a> Checks<'a> {
         }
     }
 
+    async fn customer_key(&mut self, key: &Key) {
+        let Some(id) = &self.opened.store.capabilities().customer_key else { return };
+        let (state, detail) = match self.opened.probe.customer_key(key).await {
+            Ok(Support::Enforced) => (State::Ok, format!("read with key {id} alone; use --verify read-back")),
+            Ok(_) => (State::Failed, format!("what is written with key {id} is given away without it")),
+            Err(error) => (State::Failed, error.to_string()),
+        };
+        self.push("SSE-C", state, None, Some(detail));
+    }
+
+    async fn object_lock(&mut self) {
+        match self.opened.probe.object_lock().await {
+            Ok(ObjectLock::On { default_retention: Some(retention) }) => self.note(
+                "object lock",
+                format!("each new object is locked ({retention}): nothing written can be removed before"),
+            ),
+            Ok(ObjectLock::On { default_retention: None }) => {
+                self.note("object lock", "on, without a default retention");
+            }
+            Ok(ObjectLock::Off | ObjectLock::Unknown) => {}
+            Err(error) => self.note("object lock", format!("not known: {error}")),
+        }
+    }
+
     async fn facts(&mut self) {
         if self.lost {
             return;
         }
+        self.object_lock().await;
         match self.opened.probe.versioning().await {
             Ok(Versioning::On) => self.note(
                 "versioning",

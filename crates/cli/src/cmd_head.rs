@@ -7,20 +7,22 @@ use serde_json::Value;
 
 use crate::cmd_ls;
 use crate::exit_code::Exit;
-use crate::options::Common;
+use crate::options::{Common, SseCKey};
 use crate::output::{Failure, Output};
 
 #[derive(Args, Debug)]
 pub(crate) struct HeadArgs {
     /// The object
     location: String,
+    #[command(flatten)]
+    key: SseCKey,
     /// One JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) async fn run(args: &HeadArgs, common: &Common) -> Result<Exit, Failure> {
-    let (opened, key) = open_object(&args.location, common).await?;
+    let (opened, key) = open_object(&args.location, &args.key, common).await?;
     let info = opened.store.head(&key, Detail::WithTags).await?;
     let mut output = Output::new();
     if args.json {
@@ -35,7 +37,11 @@ pub(crate) async fn run(args: &HeadArgs, common: &Common) -> Result<Exit, Failur
 }
 
 /// Opens a location that names an object.
-pub(crate) async fn open_object(location: &str, common: &Common) -> Result<(Opened, Key), Failure> {
+pub(crate) async fn open_object(
+    location: &str,
+    key: &SseCKey,
+    common: &Common,
+) -> Result<(Opened, Key), Failure> {
     let location = Location::parse(location)?;
     let no_object = || {
         Error::new(ErrorKind::NotFound, "the location names no object")
@@ -45,7 +51,9 @@ pub(crate) async fn open_object(location: &str, common: &Common) -> Result<(Open
     if !matches!(location.place(), Place::Local { .. } | Place::Named { .. }) {
         location.key().ok_or_else(no_object)?;
     }
-    let opened = common.open(&location, &common.stores()?, Role::Source, Target::Object).await?;
+    let opened = common
+        .open(&location, &common.stores()?, Role::Source, Target::Object, key.sse_c_key_file.as_deref())
+        .await?;
     let key = opened.key.clone().ok_or_else(no_object)?;
     Ok((opened, key))
 }

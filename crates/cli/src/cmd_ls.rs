@@ -28,7 +28,7 @@ pub(crate) struct LsArgs {
 
 pub(crate) async fn run(args: &LsArgs, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     let location = Location::parse(&args.location)?;
-    let opened = common.open(&location, &common.stores()?, Role::Source, Target::Folder).await?;
+    let opened = common.open(&location, &common.stores()?, Role::Source, Target::Folder, None).await?;
     let mut output = Output::new();
     let mut empty = true;
     let delimiter = (!args.recursive).then(|| "/".to_owned());

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 
 use crate::exit_code::Exit;
 use crate::made_folders::MadeFolders;
-use crate::options::Common;
+use crate::options::{Common, SseCKeys};
 use crate::output::{Failure, Output};
 use crate::progress::Reporter;
 use crate::report_file::ReportFile;
@@ -53,6 +53,9 @@ pub(crate) struct MigrateArgs {
     /// Write the names of objects that are archived at the source, for --keys-from once they are restored
     #[arg(long, value_name = "FILE")]
     archived_list: Option<PathBuf>,
+    /// Write owner, group, permissions and ACL of each object and folder, one JSON line each (Azure with a hierarchical namespace)
+    #[arg(long, value_name = "FILE")]
+    acl_export: Option<PathBuf>,
     /// Names in the files of --keys-from and --archived-list end in NUL instead of a newline
     #[arg(short = '0', long, requires = "name_files")]
     null: bool,
@@ -71,6 +74,8 @@ pub(crate) struct MigrateArgs {
     /// Objects larger than this go in parts, several at once
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(64 << 20))]
     part_threshold: ByteSize,
+    #[command(flatten)]
+    keys: SseCKeys,
     /// Decide and report, write nothing
     #[arg(long)]
     dry_run: bool,
@@ -120,8 +125,18 @@ pub(crate) async fn run(args: &MigrateArgs, common: &Common, screen: &Screen) ->
     let mut signals = Signals::new()?;
     let made = if args.dry_run { MadeFolders::before_opening(&destination) } else { MadeFolders::default() };
     let opening = async {
-        let source = common.open(&source, &stores, Role::Source, Target::Folder).await?;
-        let destination = common.open(&destination, &stores, Role::Destination, Target::Folder).await?;
+        let source = common
+            .open(&source, &stores, Role::Source, Target::Folder, args.keys.source_sse_c_key_file.as_deref())
+            .await?;
+        let destination = common
+            .open(
+                &destination,
+                &stores,
+                Role::Destination,
+                Target::Folder,
+                args.keys.destination_sse_c_key_file.as_deref(),
+            )
+            .await?;
         Ok((source, destination))
     };
     let (source, destination) = signals.or_interrupted(opening).await?;
@@ -189,6 +204,7 @@ fn options(args: &MigrateArgs, environment: &Environment) -> Result<Options> {
         count_remnants: !args.no_remnants,
         dry_run: args.dry_run,
         manifest: args.manifest.clone(),
+        acl_export: args.acl_export.clone(),
         archived_list: names(&args.archived_list),
         ..Options::new(state_dir(args.state.as_deref(), environment)?)
     })

@@ -1,8 +1,8 @@
 //! The command line's types.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use cabotage::{Environment, Location, OpenOptions, Opened, Role, Stores, Target, open};
+use cabotage::{Environment, Location, OpenOptions, Opened, Role, SecretSource, Stores, Target, open};
 use cabotage_core::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -87,13 +87,34 @@ impl Common {
         stores: &Stores,
         role: Role,
         target: Target,
+        sse_c_key_file: Option<&Path>,
     ) -> Result<Opened> {
         let options = OpenOptions {
             role,
             target,
             allow_plaintext: self.allow_plaintext,
             s3_provider: self.s3_provider.clone(),
+            sse_c_key: sse_c_key_file.map(|file| SecretSource::File(file.to_owned())),
         };
         open(location, stores, &options).await
     }
+}
+
+/// Keys of the customer's at both ends.
+#[derive(Args, Debug)]
+pub(crate) struct SseCKeys {
+    /// File with the key with which an S3 source is encrypted (SSE-C): base64 of 32 bytes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source_sse_c_key_file: Option<PathBuf>,
+    /// File with the key with which an S3 destination encrypts (SSE-C): base64 of 32 bytes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) destination_sse_c_key_file: Option<PathBuf>,
+}
+
+/// The key of the customer's at the one end.
+#[derive(Args, Debug)]
+pub(crate) struct SseCKey {
+    /// File with the key with which the S3 object is encrypted (SSE-C): base64 of 32 bytes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sse_c_key_file: Option<PathBuf>,
 }

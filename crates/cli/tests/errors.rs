@@ -110,10 +110,11 @@ fn a_full_standard_output_is_told() {
 
 #[test]
 fn the_first_signal_ends_a_run_in_order() {
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", silent.local_addr().unwrap());
     let args = ["migrate", "s3://bucket", "out"];
     for signal in ["INT", "TERM"] {
+        // One for each: a second connection of the first run would wait to be accepted.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap());
         let env = TestEnv::new()
             .var("AWS_ACCESS_KEY_ID", "AK")
             .var("AWS_SECRET_ACCESS_KEY", "HUSH")

@@ -229,6 +229,10 @@ pub struct Capabilities {
     pub presign: bool,
     /// Whether uploads in parts work.
     pub uploads: bool,
+    /// The one-way id of the customer's key with which the server encrypts contents (SSE-C). Under such a key neither an
+    /// ETag nor a digest that the server checked tells what it stored: only reading does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_key: Option<String>,
 }
 
 impl Capabilities {

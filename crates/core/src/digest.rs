@@ -118,11 +118,28 @@ impl Md5 {
     /// The digest of chunks in order.
     #[must_use]
     pub fn of_chunks(chunks: &[Bytes]) -> Self {
-        let mut hasher = md5::Md5::default();
+        let mut hasher = Md5Hasher::default();
         for chunk in chunks {
             hasher.update(chunk);
         }
-        Self(hasher.finalize().into())
+        hasher.finish()
+    }
+}
+
+/// Computes an [`Md5`] piece by piece.
+#[derive(Clone, Debug, Default)]
+pub struct Md5Hasher(md5::Md5);
+
+impl Md5Hasher {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that was taken.
+    #[must_use]
+    pub fn finish(self) -> Md5 {
+        Md5(self.0.finalize().into())
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! The place of `Compute` (jobs that run beside the data) is kept for a later module `compute`.
 
+mod access_entry;
 mod attributes;
 mod body;
 mod capabilities;
@@ -26,13 +27,14 @@ mod secret;
 mod storage;
 mod upload;
 
+pub use access_entry::{AccessEntry, AccessStream};
 pub use attributes::{Attributes, ContentHeaders, Metadata, Tags};
 pub use body::{ByteStream, ObjectBody, Payload, PayloadSource};
 pub use capabilities::{
     Capabilities, KeyRules, Limits, ListOrder, MetadataNames, MetadataRules, Preconditions, Support,
     TagRules, TierRules,
 };
-pub use digest::{Algorithm, Digest, DigestScope, Md5, Sha256, Sha256Hasher};
+pub use digest::{Algorithm, Digest, DigestScope, Md5, Md5Hasher, Sha256, Sha256Hasher};
 pub use display::{display_key, display_text};
 pub use disposition::{Disposition, Scope, disposition};
 pub use error::{Error, ErrorKind, Operation, Result};
@@ -45,7 +47,7 @@ pub use object::{ObjectForm, ObjectInfo, Tier, TierClass};
 pub use options::{
     DeleteOptions, Detail, PresignMethod, Presigned, ReadOptions, ReadRange, WriteMode, WriteOptions,
 };
-pub use probe::{Access, Probe, Versioning};
+pub use probe::{Access, ObjectLock, Probe, Versioning};
 pub use remnant::{Remnant, RemnantKind, RemnantStream};
 pub use secret::Secret;
 pub use storage::{Storage, StoreId};

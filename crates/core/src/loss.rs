@@ -57,6 +57,9 @@ loss_names! {
     ModifiedTime = "modified-time", default true;
     /// The kind of blob (append, page): the content is kept as an ordinary object.
     BlobType = "blob-type", default false;
+    /// Owner, group, permissions and access control list (Azure with a hierarchical namespace); `--acl-export` keeps them
+    /// in a file.
+    PosixAcl = "posix-acl", default false;
     /// Snapshots at the source. Counted for the whole run, one by one.
     SnapshotNotMoved = "snapshot-not-moved", default true;
     /// Older versions at the source. Counted for the whole run, one by one.

@@ -133,6 +133,9 @@ pub struct WriteOptions {
 pub struct DeleteOptions {
     /// Only this state, else `PreconditionFailed`. A store that can't check it on the server compares a head first.
     pub if_match: Option<ETag>,
+    /// That version, for good; without it, a store that keeps versions hides the object and keeps its content. `if_match`
+    /// is not looked at then. `Unsupported` where versions can't be named.
+    pub version: Option<String>,
 }
 
 /// What a presigned URL is for.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::{Key, RemnantStream, Result, Support};
+use crate::{AccessStream, Key, RemnantStream, Result, Support};
 
 /// A right that a run needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +34,20 @@ pub enum Versioning {
     Unknown,
 }
 
+/// Whether the bucket can lock objects against deletion (S3 Object Lock).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectLock {
+    /// It can.
+    On {
+        /// What is put on each new object: `GOVERNANCE, 30 days`. `None`: nothing, unless a write asks for it.
+        default_retention: Option<String>,
+    },
+    /// It can't.
+    Off,
+    /// The server doesn't tell, or the right to ask is missing.
+    Unknown,
+}
+
 /// Asks a server what it enforces. Beside [`Storage`](crate::Storage), over the same connection.
 ///
 /// A header that was accepted proves nothing (Scality CloudServer took trailing checksums for a year before it
@@ -48,9 +62,29 @@ pub trait Probe: fmt::Debug + Send + Sync {
     /// Whether the bucket keeps old versions.
     async fn versioning(&self) -> Result<Versioning>;
 
+    /// Whether the bucket can lock objects, and does so by default.
+    async fn object_lock(&self) -> Result<ObjectLock> {
+        Ok(ObjectLock::Unknown)
+    }
+
+    /// Whether the object, just written with the store's customer key (see
+    /// [`Capabilities::customer_key`](crate::Capabilities)), can be read with it, and neither without a key nor with
+    /// another. `Enforced`: so it is. `Ignored`: it is given away. `Unknown` for a store without such a key.
+    async fn customer_key(&self, key: &Key) -> Result<Support> {
+        let _ = key;
+        Ok(Support::Unknown)
+    }
+
     /// Lists what the store keeps of objects under the prefix beside the objects themselves, in no order. `None`: it keeps
     /// nothing of the kind.
     fn remnants(&self, prefix: &str) -> Option<RemnantStream> {
+        let _ = prefix;
+        None
+    }
+
+    /// Lists who may do what with the objects and folders under the prefix, in no order. `None`: the store has no such
+    /// thing for each object.
+    fn access_lists(&self, prefix: &str) -> Option<AccessStream> {
         let _ = prefix;
         None
     }

@@ -1,23 +1,16 @@
 //! Names of the objects that were put off because they are archived.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
-
 use cabotage_core::{Error, ErrorKind, Result, display_key};
 
+use crate::whole_file::WholeFile;
 use crate::{Class, KeysFile, Outcome};
 
-/// Writes the names in the form that [`Selection::keys_from`](crate::Selection) reads.
-///
-/// The file gets its name when it is whole, so that a run may read the same file's earlier state. What is there and is
-/// no plain file (a pipe, a device, a link) is written to and never replaced.
+/// Writes the names in the form that [`Selection::keys_from`](crate::Selection) reads. A run may read the same file's
+/// earlier state.
 #[derive(Debug)]
 pub(crate) struct ArchivedList {
-    target: KeysFile,
-    /// Where it is written before it gets its name; none where it is written in place.
-    beside: Option<PathBuf>,
-    file: BufWriter<File>,
+    null_separated: bool,
+    file: WholeFile,
 }
 
 impl ArchivedList {
@@ -26,23 +19,8 @@ impl ArchivedList {
     /// # Errors
     /// `InvalidConfig` when it can't be created.
     pub(crate) fn create(target: &KeysFile) -> Result<Self> {
-        let path = &target.path;
-        let failed = |error: std::io::Error| {
-            Error::new(
-                ErrorKind::InvalidConfig,
-                format!("the list of archived objects can't be created: {error}"),
-            )
-            .about(path.to_string_lossy())
-        };
-        let (beside, file) = if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
-            (None, OpenOptions::new().write(true).open(path).map_err(failed)?)
-        } else {
-            let mut beside = path.as_os_str().to_owned();
-            beside.push(format!(".{}.tmp", std::process::id()));
-            let file = File::create(&beside).map_err(failed)?;
-            (Some(PathBuf::from(beside)), file)
-        };
-        Ok(Self { target: target.clone(), beside, file: BufWriter::new(file) })
+        let file = WholeFile::create("the list of archived objects", &target.path)?;
+        Ok(Self { null_separated: target.null_separated, file })
     }
 
     /// Adds the object's name if it was put off.
@@ -53,44 +31,21 @@ impl ArchivedList {
         if outcome.class != Class::Deferred {
             return Ok(());
         }
-        let name = outcome.name.as_bytes();
-        let end = if self.target.null_separated { 0 } else { b'\n' };
-        if name.contains(&end) {
+        let end = if self.null_separated { '\0' } else { '\n' };
+        if outcome.name.contains(end) {
             let text = format!("{} can't stand in the list of archived objects", display_key(&outcome.name));
-            let other =
-                if self.target.null_separated { "without -0" } else { "with -0, and read the list with -0" };
+            let other = if self.null_separated { "without -0" } else { "with -0, and read the list with -0" };
             return Err(Error::new(ErrorKind::InvalidConfig, text).help(format!("run again {other}")));
         }
-        let written = self.file.write_all(name).and_then(|()| self.file.write_all(&[end]));
-        written.map_err(|error| self.failed(&error))
+        self.file.write(format!("{}{end}", outcome.name).as_bytes())
     }
 
     /// Brings it to the disk and gives it its name.
     ///
     /// # Errors
     /// `NoSpace` when it can't be written.
-    pub(crate) fn finish(mut self) -> Result<()> {
-        self.file.flush().map_err(|error| self.failed(&error))?;
-        let Some(beside) = self.beside.take() else { return Ok(()) };
-        let named = self.file.get_ref().sync_all().and_then(|()| std::fs::rename(&beside, &self.target.path));
-        named.map_err(|error| {
-            let _ = std::fs::remove_file(&beside);
-            self.failed(&error)
-        })
-    }
-
-    fn failed(&self, error: &std::io::Error) -> Error {
-        Error::new(ErrorKind::NoSpace, format!("the list of archived objects can't be written: {error}"))
-            .about(self.target.path.to_string_lossy())
-    }
-}
-
-impl Drop for ArchivedList {
-    /// Leaves nothing behind of a list that didn't come about.
-    fn drop(&mut self) {
-        if let Some(beside) = &self.beside {
-            let _ = std::fs::remove_file(beside);
-        }
+    pub(crate) fn finish(self) -> Result<()> {
+        self.file.finish()
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Context {
     pub memory: Budget,
     pub parts: Arc<Semaphore>,
     pub progress: Arc<Progress>,
+    /// Whether the source's objects have owners and access control lists, which no destination takes.
+    pub access_lists: bool,
 }
 
 impl Context {
@@ -47,6 +49,13 @@ impl Context {
         })?;
         self.destination.store.capabilities().accepts(&key)?;
         Ok(key)
+    }
+
+    /// Whether a write that the destination took proves what is stored: it checks digests, and doesn't encrypt with a
+    /// customer's key after that.
+    pub(crate) fn is_server_checked(&self) -> bool {
+        self.guards.digest == Support::Enforced
+            && self.destination.store.capabilities().customer_key.is_none()
     }
 
     /// Whether a single write under that mode is safe from a race by the server's own doing.

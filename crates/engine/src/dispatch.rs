@@ -16,7 +16,7 @@ use crate::join::{Candidate, JoinSide, Joined};
 use crate::run::tell_guards;
 use crate::tally::send;
 use crate::work::{Work, class_of, known, work};
-use crate::{Class, Guards, Intent, Observer, Outcome, Remnants, Row, Stop, guards};
+use crate::{Class, Guards, Intent, Observer, Outcome, Remnants, Row, Stop, guards, keeping};
 
 /// How long what is in flight may take to finish after a stop.
 const GRACE: Duration = Duration::from_secs(30);
@@ -299,8 +299,9 @@ impl Dispatcher {
     async fn ask_guards(&mut self) -> Result<()> {
         if self.seen.guards.is_none() && !self.context.options.dry_run {
             let Context { source, destination, ledger, .. } = &self.context;
+            keeping::warn(destination, self.observer.as_ref()).await?;
             let guards = guards::ask(source, destination, ledger, self.observer.as_ref()).await?;
-            tell_guards(guards, self.observer.as_ref());
+            tell_guards(guards, destination, self.observer.as_ref());
             self.context.guards = guards;
             self.seen.guards = Some(guards);
         }

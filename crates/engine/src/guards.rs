@@ -1,12 +1,12 @@
 //! What the destination enforces: asked before the first write, with requests that must fail.
 
 use cabotage_core::{
-    DeleteOptions, Detail, ETag, Error, ErrorKind, Key, Operation, Payload, Result, StorageExt as _, Support,
-    Timestamp, WriteMode, WriteOptions,
+    Detail, ETag, Error, ErrorKind, Key, Operation, Payload, Result, StorageExt as _, Support, Timestamp,
+    WriteMode, WriteOptions, display_key,
 };
 
 use crate::job::is_nested;
-use crate::{Event, Guards, Intent, Ledger, Observer, Side};
+use crate::{Event, Guards, Intent, Ledger, Observer, Side, remove_wholly};
 
 /// How probe objects' names begin, under the destination's prefix.
 const PROBE_NAME: &str = ".cabotage-probe-";
@@ -16,7 +16,8 @@ const PROBE_NAME: &str = ".cabotage-probe-";
 ///
 /// 1. A write with a wrong digest must be refused.
 /// 2. A second create-only write must be refused.
-/// 3. A write with a stale If-Match must be refused, and one with the current ETag taken.
+/// 3. Under a customer's key (SSE-C), an object must be readable with that key alone.
+/// 4. A write with a stale If-Match must be refused, and one with the current ETag taken.
 ///
 /// On the way it makes sure that what is written to the destination doesn't appear at the source: the same bucket
 /// under two names.
@@ -59,7 +60,19 @@ pub(crate) fn is_probe(intent: &Intent) -> bool {
 
 /// Removes a probe object, which may not be there; false when it may be left.
 pub(crate) async fn remove(destination: &Side, key: &Key, observer: &dyn Observer) -> bool {
-    let Err(error) = destination.store.delete(key, DeleteOptions::default()).await else { return true };
+    let error = match remove_wholly(destination.store.as_ref(), destination.probe.as_deref(), key).await {
+        Err(error) => error,
+        Ok(kept) => {
+            if let Some(error) = kept {
+                observer.event(&Event::Note(format!(
+                    "the probe object {} is hidden and stays as an old version, which the destination doesn't let go: {}",
+                    display_key(key.as_str()),
+                    error.message()
+                )));
+            }
+            return true;
+        }
+    };
     // Without the right to delete it matters only if something was written.
     if matches!(destination.store.find(key, Detail::Basic).await, Ok(None)) {
         return true;
@@ -82,7 +95,25 @@ async fn ask_under(source: &Side, destination: &Side, key: &Key) -> Result<Guard
         }
         result => result?,
     };
+    ask_customer_key(destination, key).await?;
     ask_preconditions(source, destination, key, written.etag, digest).await
+}
+
+/// Under a customer's key, the object just written must be kept by it.
+async fn ask_customer_key(destination: &Side, key: &Key) -> Result<()> {
+    let (Some(id), Some(probe)) = (&destination.store.capabilities().customer_key, &destination.probe) else {
+        return Ok(());
+    };
+    match probe.customer_key(key).await? {
+        Support::Enforced => Ok(()),
+        _ => {
+            let message = format!(
+                "the destination gave an object away that was written with the SSE-C key {id}, without that key: it doesn't encrypt with it"
+            );
+            Err(Error::new(ErrorKind::InvalidConfig, message)
+                .help("choose a destination that supports SSE-C, or leave the key out"))
+        }
+    }
 }
 
 async fn ask_preconditions(

@@ -131,6 +131,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Where to write one JSON line per object.
     pub manifest: Option<PathBuf>,
+    /// Where to write the source's owners and access control lists; their loss is let pass then.
+    pub acl_export: Option<PathBuf>,
     /// Where to write the names of the objects that were put off because they are archived.
     pub archived_list: Option<KeysFile>,
 }
@@ -157,6 +159,7 @@ impl Options {
             dry_run: false,
             state_dir,
             manifest: None,
+            acl_export: None,
             archived_list: None,
         }
     }

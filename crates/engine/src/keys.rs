@@ -21,6 +21,8 @@ const LOOKUPS: usize = 16;
 /// Reads the names and looks each up at both ends; in the file's order. A name that neither the source nor the ledger
 /// knows, or that can't be looked up for a reason of its own, goes straight to the outcomes, as a failure.
 ///
+/// A name that is listed twice is looked at and counted twice: the list may be as long as a bucket's.
+///
 /// # Errors
 /// `InvalidConfig` when the file can't be read or holds a name that is no UTF-8.
 pub(crate) async fn candidates(
@@ -64,14 +66,22 @@ async fn candidate(
         Ok(candidate) if candidate.source.is_some() || candidate.row.is_some() => {
             return Ok(Some(Joined::Candidate(candidate)));
         }
-        Ok(_) => Error::new(ErrorKind::NotFound, "the list of keys names it, the source doesn't have it")
-            .on(&context.source_key(&name)?),
+        Ok(_) => missing(&name).on(&context.source_key(&name)?),
         Err(error) if disposition(error.kind(), Scope::Object) == Disposition::FailObject => error,
         Err(error) => return Err(error),
     };
     context.progress.listed(0);
     send(&outcomes, Outcome::because(Arc::from(name), 0, Class::Failed, error)).await?;
     Ok(None)
+}
+
+/// A listed name that is nowhere.
+fn missing(name: &str) -> Error {
+    let error = Error::new(ErrorKind::NotFound, "the list of keys names it, the source doesn't have it");
+    if !name.ends_with('\r') {
+        return error;
+    }
+    error.help("the name ends in a carriage return: write the list with line feeds alone, or end names in NUL and give -0")
 }
 
 /// # Errors

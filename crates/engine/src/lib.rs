@@ -4,6 +4,7 @@
 //! merge-joined into candidates, each candidate becomes a decision, each decision that moves bytes becomes a task, and
 //! every object ends as one [`Outcome`] in the tally.
 
+mod acl_export;
 mod archived_list;
 mod attributes;
 mod budget;
@@ -14,6 +15,7 @@ mod files;
 mod guards;
 mod job;
 mod join;
+mod keeping;
 mod keys;
 mod ledger;
 mod manifest;
@@ -31,9 +33,11 @@ mod tally;
 mod transfer;
 mod verdict;
 mod verify;
+mod whole_file;
 mod work;
 
 pub use job::{Adopt, Job, Options, Overwrite, Side, Stop, Verify};
+pub use keeping::remove_wholly;
 pub use ledger::{Intent, JobIdentity, Ledger, Row};
 pub use outcome::{Class, Outcome};
 pub use progress::{Event, Observer, Progress, Snapshot};

@@ -135,6 +135,10 @@ pub struct Report {
     pub source: String,
     /// The destination for a human.
     pub destination: String,
+    /// One-way id of the SSE-C key with which the source is read; none without a key.
+    pub source_sse_c_key: Option<String>,
+    /// One-way id of the SSE-C key with which the destination encrypts; none without a key.
+    pub destination_sse_c_key: Option<String>,
     /// When it began, UTC.
     pub started: Timestamp,
     /// When it ended, UTC.

@@ -166,6 +166,12 @@ impl fmt::Display for Report {
             writeln!(f, "  {reason}")?;
         }
         writeln!(f, "  {} -> {}", self.source, self.destination)?;
+        for (side, key) in [("source", &self.source_sse_c_key), ("destination", &self.destination_sse_c_key)]
+        {
+            if let Some(id) = key {
+                writeln!(f, "  {side} encrypted with the SSE-C key {id}")?;
+            }
+        }
         writeln!(f, "  {} to {} UTC", time(self.started), time(self.ended))?;
         writeln!(f, "Objects")?;
         self.fmt_objects(f)?;

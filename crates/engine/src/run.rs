@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use cabotage_core::{Error, ErrorKind, ListScope, Operation, Result, Timestamp};
+use cabotage_core::{Error, ErrorKind, ListScope, LossName, Operation, Result, Timestamp};
 use cabotage_layers::{ReadOnly, ResumeBody, ResumePolicy};
 use futures::TryStreamExt as _;
 use futures::stream::{BoxStream, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::acl_export::AclExport;
 use crate::budget::Budget;
 use crate::context::Context;
 use crate::dispatch::{Dispatcher, Halts, Seen};
@@ -36,16 +37,20 @@ const ROWS: usize = 1_000;
 /// What kept the run from starting, or stopped it before any object had an outcome. Later reasons are in
 /// [`Report::stopped`].
 pub async fn run(
-    job: Job,
+    mut job: Job,
     stop: Stop,
     progress: Arc<Progress>,
     observer: Arc<dyn Observer>,
 ) -> Result<Report> {
     job.check()?;
+    if job.options.acl_export.is_some() {
+        job.options.accept_losses.insert(LossName::PosixAcl);
+    }
     let started = Timestamp::now();
     let ledger = open_ledger(&job).await?;
     // Only who holds the ledger may replace its files: they may be those of a run that is going on.
     let files = Files::create(&job.options)?;
+    let export = AclExport::start(&job)?;
     let context = open(job, ledger, progress).await?;
     let intents = if context.options.dry_run {
         context.ledger.intents().await?.into_iter().map(|intent| (intent.name.clone(), intent)).collect()
@@ -68,11 +73,12 @@ pub async fn run(
     let mut dispatcher = Dispatcher::new(context.clone(), halts, outcomes, intents, Arc::clone(&observer));
     let ended = dispatcher.dispatch(candidates).await;
     let mut seen = dispatcher.finish().await;
-    let totals = tally
+    let mut totals = tally
         .await
         .map_err(|error| Error::new(ErrorKind::Internal, "the tally was cut off").caused_by(error))?;
     if seen.complete && totals.stopped.is_none() {
         seen.remnants = counting.finish(&stop, observer.as_ref()).await;
+        totals.stopped = export.finish(&stop).await.err();
     }
     conclude(&context, &stop, started, ended, seen, totals).await
 }
@@ -95,6 +101,8 @@ async fn open(job: Job, ledger: Ledger, progress: Arc<Progress>) -> Result<Conte
     );
     let run = ledger.start_run(&summary).await?;
     let mut source = job.source;
+    let access_lists =
+        source.probe.as_ref().is_some_and(|probe| probe.access_lists(&source.prefix).is_some());
     source.store = Arc::new(ReadOnly::new(Arc::new(ResumeBody::new(source.store, ResumePolicy::default()))));
     Ok(Context {
         source,
@@ -105,6 +113,7 @@ async fn open(job: Job, ledger: Ledger, progress: Arc<Progress>) -> Result<Conte
         memory: Budget::new(job.options.memory),
         parts: Arc::new(Semaphore::new(job.options.concurrency)),
         progress,
+        access_lists,
         options: Arc::new(job.options),
     })
 }
@@ -169,6 +178,8 @@ async fn conclude(
         run: Some(context.run),
         source: context.source.label.clone(),
         destination: context.destination.label.clone(),
+        source_sse_c_key: context.source.store.capabilities().customer_key.clone(),
+        destination_sse_c_key: context.destination.store.capabilities().customer_key.clone(),
         started,
         ended: Timestamp::now(),
         dry_run: context.options.dry_run,
@@ -212,9 +223,14 @@ fn ending(totals: &Totals, interrupted: bool, complete: bool) -> Ending {
 }
 
 /// Tells the observer what the destination enforces.
-pub(crate) fn tell_guards(guards: Guards, observer: &dyn Observer) {
+pub(crate) fn tell_guards(guards: Guards, destination: &Side, observer: &dyn Observer) {
     use cabotage_core::Support::Enforced;
-    if guards.digest != Enforced {
+    if let Some(id) = &destination.store.capabilities().customer_key {
+        observer.event(&Event::Warning(format!(
+            "under the SSE-C key {id} an ETag proves nothing: objects count as stored-unread; use --verify read-back to \
+             prove them"
+        )));
+    } else if guards.digest != Enforced {
         let text = "the destination did not refuse a write with a wrong digest: objects count as stored-unread; use --verify read-back to prove them";
         observer.event(&Event::Warning(text.into()));
     }

@@ -120,15 +120,15 @@ impl Tally {
     fn tell(&mut self, outcome: &Outcome) {
         let name = display_key(&outcome.name);
         let (group, text) = match &outcome.error {
-            Some(error) => (error.kind().name(), error.to_string()),
-            None => ("refused".to_owned(), self.refusal(outcome)),
+            Some(error) => (error.kind().name(), naming(&name, error)),
+            None => ("refused".to_owned(), format!("{name}: {}", self.refusal(outcome))),
         };
         let kind = outcome.error.as_ref().map(Error::kind);
         self.totals.mismatches += u64::from(kind == Some(ErrorKind::VerifyMismatch));
         let group = self.totals.failures.entry(group).or_default();
         group.count += 1;
         if group.examples.len() < EXAMPLES {
-            group.examples.push(if text.contains(&name) { text.clone() } else { format!("{name}: {text}") });
+            group.examples.push(text.clone());
         }
         self.observer.event(&Event::Trouble { name, class: outcome.class, kind, text });
     }
@@ -210,6 +210,12 @@ impl Tally {
         self.totals.stopped.get_or_insert(error);
         self.halt.cancel();
     }
+}
+
+/// The failure's text, with the object's name unless its subject has it.
+fn naming(name: &str, error: &Error) -> String {
+    let named = error.subject().is_some_and(|subject| subject.ends_with(name));
+    if named { error.to_string() } else { format!("{name}: {error}") }
 }
 
 /// `--accept-loss a --accept-loss b`

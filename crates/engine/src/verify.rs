@@ -1,8 +1,6 @@
 //! After the write: is what is there what was sent?
 
-use cabotage_core::{
-    Detail, Error, ErrorKind, Key, Loss, ObjectInfo, Result, Sha256, StorageExt as _, Support,
-};
+use cabotage_core::{Detail, Error, ErrorKind, Key, Loss, ObjectInfo, Result, Sha256, StorageExt as _};
 
 use crate::attributes;
 use crate::context::Context;
@@ -27,13 +25,13 @@ pub(crate) struct Checked {
 pub(crate) async fn verify(context: &Context, prepared: &Prepared, receipt: &Receipt) -> Result<Checked> {
     let key = &prepared.destination_key;
     let info = look(context, prepared, receipt).await?;
-    let verdict = match (context.options.verify, context.guards.digest) {
-        (Verify::ReadBack, _) => {
+    let verdict = match context.options.verify {
+        Verify::ReadBack => {
             compare_content(hash_object(context, key, &info).await?, receipt.sha256, key)?;
             Verdict::ReadBack
         }
-        (Verify::ServerChecked, Support::Enforced) => Verdict::ServerChecked,
-        (Verify::ServerChecked, _) => Verdict::StoredUnread,
+        Verify::ServerChecked if context.is_server_checked() => Verdict::ServerChecked,
+        Verify::ServerChecked => Verdict::StoredUnread,
     };
     let losses = attribute_losses(context, prepared, &info);
     Ok(Checked { info, losses, verdict })

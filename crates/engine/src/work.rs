@@ -12,7 +12,7 @@ use crate::context::{Context, conflict};
 use crate::decide::replacing;
 use crate::transfer::{self, Preparation, Prepared, Receipt, Task, hash_at, hash_object, hash_source};
 use crate::verify::{self, Checked};
-use crate::{Adopt, Class, Intent, Outcome, Overwrite, Row, Verdict};
+use crate::{Adopt, Class, Intent, Outcome, Overwrite, Row, Verdict, keeping};
 
 /// Attempts for an object, the first included.
 const ATTEMPTS: u32 = 3;
@@ -163,8 +163,8 @@ async fn remove_own(context: &Context, prepared: &Prepared, receipt: &Receipt) {
         tracing::warn!(?key, "an object that can't be told to be this run's own is left at the destination");
         return;
     };
-    let options = cabotage_core::DeleteOptions { if_match: Some(etag), ..Default::default() };
-    if let Err(error) = context.destination.store.delete(key, options).await {
+    let (store, version) = (context.destination.store.as_ref(), receipt.written.version.clone());
+    if let Err(error) = keeping::remove_written(store, key, etag, version).await {
         tracing::warn!(%error, "an object that was written and then refused could not be removed");
     } else {
         forget_intent(context, &prepared.name).await;

@@ -182,6 +182,9 @@ pub struct Profile {
     /// Whether CopyObject can be relied on, onto the same key too.
     #[serde(default)]
     pub copy: bool,
+    /// Whether CopyObject takes objects that are encrypted with a customer's key (SSE-C).
+    #[serde(default)]
+    pub customer_key_copy: bool,
     /// Whether an overwritten object is seen at once by every reader; false or unknown means: verify with care.
     #[serde(default)]
     pub consistent_overwrites: bool,

@@ -10,6 +10,7 @@ mod azure;
 mod bad_input;
 mod configured;
 mod crash;
+mod hierarchical;
 mod hostile;
 mod losses;
 mod migration;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         attributes::cases(),
         losses::cases(),
         azure::cases(),
+        hierarchical::cases(),
         crash::cases(),
         bad_input::cases(),
         configured::cases(),

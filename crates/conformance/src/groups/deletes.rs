@@ -40,7 +40,7 @@ async fn delete_state(place: &Place, key: &Key, old: bool) -> Result<cabotage_co
     place.put(key, "two").await?;
     let second = place.head(key).await?.etag;
     let if_match = if old { first } else { second };
-    Ok(place.store.delete(key, DeleteOptions { if_match }).await)
+    Ok(place.store.delete(key, DeleteOptions { if_match, ..DeleteOptions::default() }).await)
 }
 
 async fn if_match_current(place: Arc<Place>) -> Verdict {
@@ -62,7 +62,7 @@ async fn if_match_missing(place: Arc<Place>) -> Verdict {
     let other = place.key("other")?;
     place.put(&other, "x").await?;
     let if_match = place.head(&other).await?.etag;
-    let deleted = place.store.delete(&place.key("missing")?, DeleteOptions { if_match }).await;
+    let deleted = place.store.delete(&place.key("missing")?, DeleteOptions { if_match, ..DeleteOptions::default() }).await;
     let kinds = [ErrorKind::NotFound, ErrorKind::PreconditionFailed];
     refused(deleted, &kinds, "deleting nothing under If-Match")?;
     Ok(Outcome::Passed)

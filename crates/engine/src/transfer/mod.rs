@@ -92,6 +92,9 @@ fn losses(context: &Context, source: &ObjectInfo) -> Vec<Loss> {
     if context.options.keep_mtime {
         losses.retain(|loss| loss.name != LossName::ModifiedTime);
     }
+    if context.access_lists {
+        losses.push(Loss::new(LossName::PosixAcl, "owner and access control list stay at the source"));
+    }
     let unreadable = source.attributes.as_ref().is_some_and(|attributes| attributes.tags.is_none());
     if unreadable && context.source.store.capabilities().tags.max > 0 {
         losses.push(Loss::new(LossName::TagsUnreadable, "the right to read tags is missing"));
