@@ -141,6 +141,22 @@ impl RawS3 {
     /// When the server can't be reached.
     #[must_use]
     pub fn request(&self, method: &str, path: &str, query: &[(&str, &str)], body: &[u8]) -> RawReply {
+        self.request_with(method, path, query, &[], body)
+    }
+
+    /// The same with `x-amz-*` headers, whose names are in lower case.
+    ///
+    /// # Panics
+    /// When the server can't be reached.
+    #[must_use]
+    pub fn request_with(
+        &self,
+        method: &str,
+        path: &str,
+        query: &[(&str, &str)],
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> RawReply {
         let (host, base) = split(&self.endpoint);
         let path = format!("{base}{}", encode(path));
         let mut pairs: Vec<String> = query
@@ -150,7 +166,7 @@ impl RawS3 {
         pairs.sort();
         let query = pairs.join("&");
         let keys = (self.access_key.as_str(), self.secret_key.as_str());
-        let headers = signing::aws(keys, &self.region, (method, host, &path, &query), body);
+        let headers = signing::aws(keys, &self.region, (method, host, &path, &query), headers, body);
         let target = if query.is_empty() { path } else { format!("{path}?{query}") };
         send(host, method, &target, &headers, body).expect("the S3 server answers")
     }

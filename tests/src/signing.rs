@@ -18,21 +18,24 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
 }
 
 /// Headers that sign a request by AWS Signature Version 4 ("Signature Version 4 signing process", S3).
-/// `query` is sorted and encoded.
+/// `query` is sorted and encoded; `headers` are the request's own `x-amz-*` headers.
 pub(crate) fn aws(
     (access_key, secret_key): (&str, &str),
     region: &str,
     (method, host, path, query): (&str, &str, &str, &str),
+    headers: &[(&str, &str)],
     body: &[u8],
 ) -> Vec<(String, String)> {
     let now = jiff::Timestamp::now();
     let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     let day = &stamp[..8];
     let payload = hex::encode(Sha256::digest(body));
-    let signed = "host;x-amz-content-sha256;x-amz-date";
-    let canonical = format!(
-        "{method}\n{path}\n{query}\nhost:{host}\nx-amz-content-sha256:{payload}\nx-amz-date:{stamp}\n\n{signed}\n{payload}"
-    );
+    let mut all = headers.to_vec();
+    all.extend([("host", host), ("x-amz-content-sha256", &payload), ("x-amz-date", &stamp)]);
+    all.sort_unstable();
+    let signed = all.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+    let lines: String = all.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}");
     let scope = format!("{day}/{region}/s3/aws4_request");
     let to_sign =
         format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex::encode(Sha256::digest(canonical.as_bytes())));
@@ -42,16 +45,15 @@ pub(crate) fn aws(
     }
     let signature = hex::encode(hmac(&key, to_sign.as_bytes()));
     let credential = format!("{access_key}/{scope}");
-    vec![
-        ("x-amz-content-sha256".into(), payload),
-        ("x-amz-date".into(), stamp),
-        (
-            "authorization".into(),
-            format!(
-                "AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={signed}, Signature={signature}"
-            ),
-        ),
-    ]
+    let authorization =
+        format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={signed}, Signature={signature}");
+    let mut out: Vec<(String, String)> = all
+        .iter()
+        .filter(|(name, _)| *name != "host")
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    out.push(("authorization".into(), authorization));
+    out
 }
 
 /// Headers that sign a request by Azure's Shared Key ("Authorize with Shared Key"). `headers` are the request's own

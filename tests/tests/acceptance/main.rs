@@ -12,6 +12,7 @@ mod configured;
 mod crash;
 mod hierarchical;
 mod hostile;
+mod kept;
 mod losses;
 mod migration;
 mod parts;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         again::cases(),
         attributes::cases(),
         losses::cases(),
+        kept::cases(),
         azure::cases(),
         hierarchical::cases(),
         crash::cases(),
