@@ -131,7 +131,7 @@ impl Report {
         if self.losses.is_empty() {
             return Ok(());
         }
-        writeln!(f, "Losses by name, in objects")?;
+        writeln!(f, "Losses by name, in objects (those not-moved: one by one)")?;
         for (name, count) in &self.losses {
             writeln!(
                 f,
