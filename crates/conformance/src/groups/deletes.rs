@@ -62,7 +62,10 @@ async fn if_match_missing(place: Arc<Place>) -> Verdict {
     let other = place.key("other")?;
     place.put(&other, "x").await?;
     let if_match = place.head(&other).await?.etag;
-    let deleted = place.store.delete(&place.key("missing")?, DeleteOptions { if_match, ..DeleteOptions::default() }).await;
+    let deleted = place
+        .store
+        .delete(&place.key("missing")?, DeleteOptions { if_match, ..DeleteOptions::default() })
+        .await;
     let kinds = [ErrorKind::NotFound, ErrorKind::PreconditionFailed];
     refused(deleted, &kinds, "deleting nothing under If-Match")?;
     Ok(Outcome::Passed)
