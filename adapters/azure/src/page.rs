@@ -125,6 +125,7 @@ impl Draft {
             tier: self.tier.map(info::tier),
             digests: self.md5.and_then(|md5| info::md5_digest(&md5)).into_iter().collect(),
             form,
+            uncarried: Vec::new(),
         };
         Ok(if older { ListItem::Version(info) } else { ListItem::Object(info) })
     }

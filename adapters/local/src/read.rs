@@ -42,6 +42,7 @@ pub(crate) fn info(key: &Key, state: &FileState) -> ObjectInfo {
         tier: None,
         digests: Vec::new(),
         form: ObjectForm::Plain,
+        uncarried: Vec::new(),
     }
 }
 

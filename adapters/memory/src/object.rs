@@ -44,6 +44,7 @@ impl Object {
             tier: self.tier.clone(),
             digests: Vec::new(),
             form: ObjectForm::Plain,
+            uncarried: Vec::new(),
         }
     }
 }

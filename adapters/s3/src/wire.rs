@@ -190,8 +190,13 @@ pub(crate) fn info(key: &Key, size: u64, headers: &HeaderMap, profile: &Profile)
     info.attributes = Some(Attributes { headers: content, metadata: metadata(headers)?, tags: None });
     info.tier = Some(tier(headers, profile)?);
     info.digests = digests(headers);
+    info.uncarried =
+        UNCARRIED.iter().filter(|name| headers.contains_key(**name)).map(|name| (*name).to_owned()).collect();
     Ok(info)
 }
+
+/// Headers that S3 keeps with an object (PutObject's reference) and that the contract doesn't carry.
+const UNCARRIED: [&str; 2] = ["expires", "x-amz-website-redirect-location"];
 
 fn metadata(headers: &HeaderMap) -> Result<Metadata> {
     let mut metadata = Metadata::new();

@@ -88,6 +88,16 @@ fn an_archived_object_that_was_restored_is_readable() {
 }
 
 #[test]
+fn headers_that_are_not_carried_are_told() {
+    let mut headers = HeaderMap::new();
+    headers.insert("expires", "Thu, 01 Dec 2026 16:00:00 GMT".parse().unwrap());
+    headers.insert("x-amz-website-redirect-location", "/elsewhere".parse().unwrap());
+    let profile = cabotage_providers::find("ceph").unwrap();
+    let told = info(&key(), 1, &headers, profile).unwrap().uncarried;
+    assert_eq!(told, ["expires", "x-amz-website-redirect-location"]);
+}
+
+#[test]
 fn published_digests() {
     let value = BASE64.encode(Sha256::of(b"").0);
     let mut headers = HeaderMap::new();

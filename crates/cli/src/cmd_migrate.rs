@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cabotage::{ByteSize, Environment, Location, Opened, Role, Target, refuse_overlap};
+use cabotage::{
+    ByteSize, Environment, Location, Opened, Role, Stores, Target, refuse_inside, refuse_overlap,
+};
 use cabotage_core::{Error, ErrorKind, LossName, Result};
 use cabotage_engine::{
     Adopt, Job, KeysFile, Options, Overwrite, Progress, Report, Selection, Side, Stop, Verify,
@@ -18,6 +20,7 @@ use crate::progress::Reporter;
 use crate::report_file::ReportFile;
 use crate::screen::Screen;
 use crate::signals::Signals;
+use crate::typed;
 
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("name_files").args(["keys_from", "archived_list"]).multiple(true))]
@@ -123,28 +126,21 @@ pub(crate) async fn run(args: &MigrateArgs, common: &Common, screen: &Screen) ->
     let reporter = Reporter::new(screen.clone(), common.log_format, common.quiet);
     let file = args.report.as_deref().map(ReportFile::new).transpose()?;
     let mut signals = Signals::new()?;
-    let made = if args.dry_run { MadeFolders::before_opening(&destination) } else { MadeFolders::default() };
-    let opening = async {
-        let source = common
-            .open(&source, &stores, Role::Source, Target::Folder, args.keys.source_sse_c_key_file.as_deref())
-            .await?;
-        let destination = common
-            .open(
-                &destination,
-                &stores,
-                Role::Destination,
-                Target::Folder,
-                args.keys.destination_sse_c_key_file.as_deref(),
-            )
-            .await?;
-        Ok((source, destination))
+    let made = MadeFolders::before_opening(&destination);
+    let opening = open_both(args, common, &stores, &source, &destination);
+    let opened = signals.or_interrupted(opening).await;
+    let checked = opened.and_then(|sides| refuse_places(args, &options, &sides.0, &sides.1).map(|()| sides));
+    let report = match checked {
+        Ok((source, destination)) => {
+            go(Job { source: side(source), destination: side(destination), options }, &reporter, signals)
+                .await
+        }
+        Err(refused) => Err(refused),
     };
-    let (source, destination) = signals.or_interrupted(opening).await?;
-    refuse_overlap(&source, &destination)?;
-    let job = Job { source: side(source), destination: side(destination), options };
-    let report = go(job, &reporter, signals).await;
     screen.detach();
-    made.remove();
+    if args.dry_run || report.is_err() {
+        made.remove();
+    }
     let report = report?;
     let exit = Exit::from(report.ending);
     let printed = print(&report);
@@ -155,6 +151,38 @@ pub(crate) async fn run(args: &MigrateArgs, common: &Common, screen: &Screen) ->
         Ok(()) | Err(Failure::ReaderGone) => Ok(exit),
         Err(failure) => Err(failure),
     }
+}
+
+async fn open_both(
+    args: &MigrateArgs,
+    common: &Common,
+    stores: &Stores,
+    source: &Location,
+    destination: &Location,
+) -> Result<(Opened, Opened)> {
+    let key = args.keys.source_sse_c_key_file.as_deref();
+    let source = common.open(source, stores, Role::Source, Target::Folder, key).await?;
+    let key = args.keys.destination_sse_c_key_file.as_deref();
+    let destination = common.open(destination, stores, Role::Destination, Target::Folder, key).await?;
+    Ok((source, destination))
+}
+
+/// Nothing that the run writes may lie in what is moved, and the two sides not in each other.
+fn refuse_places(args: &MigrateArgs, options: &Options, source: &Opened, destination: &Opened) -> Result<()> {
+    refuse_overlap(source, destination)?;
+    let files = [
+        ("--state", Some(options.state_dir.as_path())),
+        ("--report", args.report.as_deref()),
+        ("--manifest", args.manifest.as_deref()),
+        ("--archived-list", args.archived_list.as_deref()),
+        ("--acl-export", args.acl_export.as_deref()),
+    ];
+    for (flag, path) in files {
+        let Some(path) = path else { continue };
+        refuse_inside(source, flag, path)?;
+        refuse_inside(destination, flag, path)?;
+    }
+    Ok(())
 }
 
 async fn go(job: Job, reporter: &Reporter, signals: Signals) -> Result<Report> {
@@ -202,6 +230,7 @@ fn options(args: &MigrateArgs, environment: &Environment) -> Result<Options> {
         memory: args.memory.0,
         part_threshold: args.part_threshold.0,
         count_remnants: !args.no_remnants,
+        command: Some(typed::command(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))),
         dry_run: args.dry_run,
         manifest: args.manifest.clone(),
         acl_export: args.acl_export.clone(),

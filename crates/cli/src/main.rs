@@ -14,6 +14,7 @@ mod progress;
 mod report_file;
 mod screen;
 mod signals;
+mod typed;
 mod usage;
 
 use clap::Parser as _;

@@ -259,6 +259,9 @@ impl Capabilities {
     pub fn losses(&self, source: &ObjectInfo) -> Vec<Loss> {
         let mut losses =
             source.attributes.as_ref().map_or_else(Vec::new, |attributes| self.attribute_losses(attributes));
+        for name in &source.uncarried {
+            losses.push(Loss::new(LossName::HeaderDropped, format!("{name} is not carried")));
+        }
         if let Some(tier) = source.tier.as_ref().filter(|tier| !self.tiers.known.contains_key(&tier.name)) {
             losses.push(Loss::new(LossName::TierMapped, format!("{} becomes the default class", tier.name)));
         }

@@ -26,6 +26,9 @@ pub struct ObjectInfo {
     pub digests: Vec<Digest>,
     /// What kind of object it is.
     pub form: ObjectForm,
+    /// Headers that it has and that this contract doesn't carry (`expires`): each is a `header-dropped` wherever the
+    /// object moves.
+    pub uncarried: Vec<String>,
 }
 
 impl ObjectInfo {
@@ -42,6 +45,7 @@ impl ObjectInfo {
             tier: None,
             digests: Vec::new(),
             form: ObjectForm::Plain,
+            uncarried: Vec::new(),
         }
     }
 }

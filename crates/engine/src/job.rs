@@ -125,6 +125,8 @@ pub struct Options {
     pub part_threshold: u64,
     /// Count what the source keeps beside its objects and that is not moved: snapshots, older versions, deleted objects.
     pub count_remnants: bool,
+    /// The command as it was typed, for the advice at the end; never holds a secret.
+    pub command: Option<String>,
     /// Decide and report, write nothing.
     pub dry_run: bool,
     /// Folder of the ledgers.
@@ -156,6 +158,7 @@ impl Options {
             memory: 256 << 20,
             part_threshold: 64 << 20,
             count_remnants: true,
+            command: None,
             dry_run: false,
             state_dir,
             manifest: None,

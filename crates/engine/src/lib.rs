@@ -5,6 +5,7 @@
 //! every object ends as one [`Outcome`] in the tally.
 
 mod acl_export;
+mod advice;
 mod archived_list;
 mod attributes;
 mod budget;

@@ -4,43 +4,9 @@ use std::fmt;
 
 use cabotage_core::Support;
 
-use crate::{Ending, Report, Verify};
+use crate::{Ending, Report};
 
 impl Report {
-    /// Adds what to do next.
-    pub(crate) fn with_advice(mut self, verify: Verify) -> Self {
-        let objects = &self.objects;
-        let mut next = Vec::new();
-        if objects.stored_unread > 0 && verify != Verify::ReadBack {
-            next.push("run again with --verify read-back: it reads each stored-unread object and compares its SHA-256".to_owned());
-        }
-        if objects.refused > 0 {
-            next.push("refused objects: accept a loss by its name with --accept-loss NAME, or change them at the source".to_owned());
-        }
-        if objects.conflicts > 0 {
-            next.push(
-                "conflicts: compare with --adopt content, or replace with --overwrite always".to_owned(),
-            );
-        }
-        if objects.deferred > 0 {
-            next.push(
-                "deferred objects are archived: restore them at the source, then run the same command again"
-                    .to_owned(),
-            );
-        }
-        if self.dry_run {
-            next.push("nothing was written: run the same command without --dry-run".to_owned());
-        } else if objects.failed + objects.unfinished > 0 || !self.listing_complete {
-            next.push("run the same command again: what is done is not copied again".to_owned());
-        } else if next.is_empty() {
-            next.push(
-                "run the same command again at any time: it moves only what is new or changed".to_owned(),
-            );
-        }
-        self.next = next;
-        self
-    }
-
     fn headline(&self) -> &'static str {
         match self.ending {
             Ending::Complete if self.dry_run => "Dry run: every object could be moved",

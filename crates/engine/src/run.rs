@@ -202,7 +202,7 @@ async fn conclude(
         ledger: Some(ledger),
         next: Vec::new(),
     };
-    Ok(report.with_advice(context.options.verify))
+    Ok(report.with_advice(context.options.verify, context.options.command.as_deref()))
 }
 
 fn ending(totals: &Totals, interrupted: bool, complete: bool) -> Ending {

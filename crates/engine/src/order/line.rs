@@ -42,6 +42,8 @@ struct Line {
     digests: Vec<(Algorithm, DigestScope, String)>,
     #[serde(rename = "f", default, skip_serializing_if = "is_plain")]
     form: ObjectForm,
+    #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
+    uncarried: Vec<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -95,6 +97,7 @@ fn of_info(info: &ObjectInfo, kind: Kind, arrival: u64) -> Line {
         tier: info.tier.clone(),
         digests: info.digests.iter().map(|d| (d.algorithm, d.scope, hex::encode(&d.value))).collect(),
         form: info.form,
+        uncarried: info.uncarried.clone(),
     }
 }
 
@@ -118,6 +121,7 @@ fn item_of(line: Line) -> Result<ListItem> {
         tier: line.tier,
         digests: line.digests.into_iter().map(digest).collect::<Result<_>>()?,
         form: line.form,
+        uncarried: line.uncarried,
     };
     Ok(match line.kind {
         Kind::Version => ListItem::Version(info),

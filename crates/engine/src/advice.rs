@@ -1,0 +1,69 @@
+//! What to do after a run: in words, and as the command that does it.
+
+use crate::{Report, Verify};
+
+impl Report {
+    /// Adds what to do next. `command` is the command as it was typed.
+    pub(crate) fn with_advice(mut self, verify: Verify, command: Option<&str>) -> Self {
+        let objects = &self.objects;
+        let again = |flags: &str| spell(command, flags);
+        let mut next = Vec::new();
+        if objects.stored_unread > 0 && verify != Verify::ReadBack && !self.dry_run {
+            next.push(format!(
+                "to prove the stored-unread objects, read them back and compare their SHA-256: {}",
+                again("--verify read-back")
+            ));
+        }
+        if objects.refused > 0 {
+            next.push("refused objects: accept a loss by its name with --accept-loss NAME, or change them at the source".into());
+        }
+        if objects.conflicts > 0 {
+            next.push(format!(
+                "conflicts: --overwrite always replaces what is there; where both ends may be equal, compare: {}",
+                again("--adopt content")
+            ));
+        }
+        if objects.deferred > 0 {
+            next.push(format!(
+                "deferred objects are archived: restore them at the source, then {}",
+                again("")
+            ));
+        }
+        if self.dry_run {
+            next.push(format!("nothing was written; to move: {}", without_dry_run(command)));
+        } else if objects.failed + objects.unfinished > 0 || !self.listing_complete {
+            next.push(format!("to go on (what is done is not copied again): {}", again("")));
+        } else if next.is_empty() {
+            next.push(format!("at any time, to move what is new or changed: {}", again("")));
+        }
+        self.next = next;
+        self
+    }
+}
+
+fn spell(command: Option<&str>, flags: &str) -> String {
+    let command = command.unwrap_or("the same command");
+    if flags.is_empty() { command.to_owned() } else { format!("{command} {flags}") }
+}
+
+fn without_dry_run(command: Option<&str>) -> String {
+    match command {
+        Some(command) => command.replace(" --dry-run", ""),
+        None => "the same command without --dry-run".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands() {
+        assert_eq!(
+            spell(Some("cabotage migrate a b"), "--verify read-back"),
+            "cabotage migrate a b --verify read-back"
+        );
+        assert_eq!(spell(None, ""), "the same command");
+        assert_eq!(without_dry_run(Some("cabotage migrate a b --dry-run -q")), "cabotage migrate a b -q");
+    }
+}
