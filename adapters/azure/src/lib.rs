@@ -33,3 +33,28 @@ mod xml;
 pub use config::{AzureConfig, AzureCredentials};
 pub use store::AzureStore;
 pub use wire::API_VERSION;
+
+/// What `tests/fuzz` calls; there only under `--cfg fuzzing`.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Reads a reply to a listing: whole or refused, in bounded depth.
+    pub fn listing(document: &[u8]) {
+        let Ok(page) = crate::page::parse(document) else { return };
+        assert!(page.next.is_none_or(|marker| !marker.is_empty()), "an empty marker is the end");
+    }
+
+    /// Text written into a request's XML is read from it unchanged, where XML can carry it.
+    pub fn escaped(text: &str) {
+        let document = format!("<k>{}</k>", crate::xml::escape(text));
+        let mut read = None;
+        let walked = crate::xml::walk(document.as_bytes(), |visit| {
+            if let crate::xml::Visit::Close { text, .. } = visit {
+                read = Some(text.to_owned());
+            }
+            Ok(())
+        });
+        assert!(walked.is_ok());
+        assert_eq!(read.as_deref(), Some(text));
+    }
+}

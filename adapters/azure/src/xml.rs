@@ -23,8 +23,8 @@ pub(crate) enum Visit<'a> {
 /// Walks through a whole document.
 ///
 /// # Errors
-/// `Protocol` for a document that isn't well-formed UTF-8 XML, ends early, is nested too deeply or holds a DTD; those
-/// of `visit`.
+/// `Protocol` for a document that isn't well-formed UTF-8 XML, ends early, is nested too deep, has two roots or holds a
+/// DTD; those of `visit`.
 pub(crate) fn walk(document: &[u8], mut visit: impl FnMut(Visit<'_>) -> Result<()>) -> Result<()> {
     let text = std::str::from_utf8(document).map_err(|_| broken("is not UTF-8"))?;
     // The service begins its documents with a byte order mark.
@@ -68,7 +68,10 @@ impl Stack {
         visit: &mut impl FnMut(Visit<'_>) -> Result<()>,
     ) -> Result<()> {
         if self.levels.len() == DEPTH {
-            return Err(broken("is nested too deeply"));
+            return Err(broken("is nested too deep"));
+        }
+        if self.levels.is_empty() && self.any {
+            return Err(broken("has two roots"));
         }
         let encoded = start.attributes_raw().contains("Encoded=\"true\"");
         self.levels.push(Level { name: start.name().as_ref().to_owned(), text: String::new(), encoded });
@@ -176,7 +179,8 @@ mod tests {
             (b"<a>&x;</a>", "reference"),
             (b"<a></b>", "well-formed"),
             (b"<a>\xff</a>", "UTF-8"),
-            (deep.as_bytes(), "deeply"),
+            (b"<a/><a/>", "two roots"),
+            (deep.as_bytes(), "too deep"),
         ] {
             let error = closed(document).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol);

@@ -26,6 +26,24 @@ pub use config::{S3Config, S3Credentials};
 pub use customer_key::CustomerKey;
 pub use store::S3Store;
 
+/// What `tests/fuzz` calls; there only under `--cfg fuzzing`.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Reads a reply to a listing.
+    pub fn listing(document: &[u8]) {
+        crate::list::fuzz(document);
+    }
+
+    /// Whatever text is written into a request's XML is read from it unchanged, or refused.
+    pub fn escaped(text: &str) {
+        if let Some(escaped) = crate::xml::escape(text) {
+            let read = crate::xml::parse(format!("<k>{escaped}</k>").as_bytes());
+            assert_eq!(read.ok().map(|element| element.text).as_deref(), Some(text));
+        }
+    }
+}
+
 #[cfg(test)]
 mod kept_tests;
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Listings, page by page.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use cabotage_core::{
     ETag, Error, ErrorKind, Key, ListItem, ListScope, ListStream, ObjectInfo, Operation, RawKey, Result,
     Tier, Timestamp, UploadId, UploadInfo,
 };
+use cabotage_providers::Profile;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use http::Method;
@@ -16,7 +18,7 @@ use crate::wire::STANDARD;
 use crate::xml::Element;
 
 /// Where the next page begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Place {
     Start,
     Token(String),
@@ -40,19 +42,23 @@ struct Cursor<P: Pages> {
     pages: P,
     ready: VecDeque<P::Item>,
     next: Option<Place>,
+    /// A hash of every place that was told, so that a server that goes in circles is found out.
+    seen: HashSet<u64>,
+    hasher: RandomState,
 }
 
-/// All items of all pages; a marker that comes twice in a row ends it with `ListingBroken`.
+/// All items of all pages; a marker that comes twice ends it with `ListingBroken`.
 fn stream<P: Pages>(pages: P) -> BoxStream<'static, Result<P::Item>> {
-    let cursor = Cursor { pages, ready: VecDeque::new(), next: Some(Place::Start) };
+    let (seen, hasher) = (HashSet::new(), RandomState::new());
+    let cursor = Cursor { pages, ready: VecDeque::new(), next: Some(Place::Start), seen, hasher };
     futures::stream::try_unfold(cursor, |mut cursor| async move {
         loop {
             if let Some(item) = cursor.ready.pop_front() {
                 return Ok(Some((item, cursor)));
             }
             let Some(place) = cursor.next.take() else { return Ok(None) };
-            let (items, next) = cursor.pages.page(place.clone()).await?;
-            if next.as_ref() == Some(&place) {
+            let (items, next) = cursor.pages.page(place).await?;
+            if next.as_ref().is_some_and(|next| !cursor.seen.insert(cursor.hasher.hash_one(next))) {
                 return Err(listing_broken("the same page again and again"));
             }
             cursor.ready = items.into();
@@ -86,7 +92,7 @@ impl Pages for Objects {
             if self.scope.versions { self.versions(place).await? } else { self.current(place).await? };
         let names = Names::of(&root);
         let mut next = self.next(&root, &names)?;
-        let listed = merge(self.entries(&root, &names)?, prefixes(&root, &names)?);
+        let listed = merge(entries(&root, &names, self.client.profile)?, prefixes(&root, &names)?);
         self.remember(&listed)?;
         let mut items = Vec::new();
         for item in listed {
@@ -174,39 +180,39 @@ impl Objects {
         }
     }
 
-    fn entries(&self, root: &Element, names: &Names) -> Result<Vec<ListItem>> {
-        let mut items = Vec::new();
-        for entry in &root.children {
-            let older = match entry.name.as_str() {
-                "Contents" => false,
-                "Version" => !entry.is_true("IsLatest"),
-                _ => continue,
-            };
-            items.push(match names.key(entry.need("Key")?) {
-                Err(raw) => ListItem::BadKey(raw),
-                Ok(key) if older => ListItem::Version(self.object(entry, key)?),
-                Ok(key) => ListItem::Object(self.object(entry, key)?),
-            });
-        }
-        Ok(items)
-    }
-
-    fn object(&self, entry: &Element, key: Key) -> Result<ObjectInfo> {
-        let mut info = ObjectInfo::new(key, entry.number("Size")?);
-        info.etag = entry.get("ETag").filter(|etag| !etag.is_empty()).map(ETag::new);
-        info.version = entry.get("VersionId").filter(|id| *id != "null").map(str::to_owned);
-        info.modified = time(entry, "LastModified");
-        let name = entry.get("StorageClass").filter(|class| !class.is_empty()).unwrap_or(STANDARD);
-        info.tier = Some(Tier { name: name.to_owned(), class: self.client.profile.tier_class(name) });
-        Ok(info)
-    }
-
     /// Whether a server that doesn't know `start-after` listed what comes before it.
     fn is_before(&self, item: &ListItem, name: &str) -> bool {
         let Some(after) = self.scope.after.as_ref().map(Key::as_str) else { return false };
         let holds_later = matches!(item, ListItem::Prefix(_)) && after.starts_with(name);
         name <= after && !holds_later
     }
+}
+
+fn entries(root: &Element, names: &Names, profile: &Profile) -> Result<Vec<ListItem>> {
+    let mut items = Vec::new();
+    for entry in &root.children {
+        let older = match entry.name.as_str() {
+            "Contents" => false,
+            "Version" => !entry.is_true("IsLatest"),
+            _ => continue,
+        };
+        items.push(match names.key(entry.need("Key")?) {
+            Err(raw) => ListItem::BadKey(raw),
+            Ok(key) if older => ListItem::Version(object(entry, key, profile)?),
+            Ok(key) => ListItem::Object(object(entry, key, profile)?),
+        });
+    }
+    Ok(items)
+}
+
+fn object(entry: &Element, key: Key, profile: &Profile) -> Result<ObjectInfo> {
+    let mut info = ObjectInfo::new(key, entry.number("Size")?);
+    info.etag = entry.get("ETag").filter(|etag| !etag.is_empty()).map(ETag::new);
+    info.version = entry.get("VersionId").filter(|id| *id != "null").map(str::to_owned);
+    info.modified = time(entry, "LastModified");
+    let name = entry.get("StorageClass").filter(|class| !class.is_empty()).unwrap_or(STANDARD);
+    info.tier = Some(Tier { name: name.to_owned(), class: profile.tier_class(name) });
+    Ok(info)
 }
 
 fn time(entry: &Element, name: &str) -> Option<Timestamp> {
@@ -332,6 +338,20 @@ impl Pages for Uploads {
             None
         };
         Ok((found, next))
+    }
+}
+
+/// What a page says, for fuzzing: every reply is read or refused, and nothing that was read gets lost on the way.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(document: &[u8]) {
+    let Ok(root) = crate::xml::parse(document) else { return };
+    let names = Names::of(&root);
+    let _ = marker(&root, &names, "NextKeyMarker", "NextVersionIdMarker");
+    let profile = cabotage_providers::find("ceph");
+    let entries = profile.and_then(|profile| entries(&root, &names, profile));
+    if let (Ok(objects), Ok(groups)) = (entries, prefixes(&root, &names)) {
+        let count = objects.len() + groups.len();
+        assert_eq!(merge(objects, groups).len(), count);
     }
 }
 

@@ -237,7 +237,9 @@ async fn a_bad_key_is_an_item_and_not_the_end() {
 async fn broken_listings_stop() {
     let loops = [page(&contents("a"), Some("t")), page(&contents("b"), Some("t"))];
     let repeats = [page(&contents("a"), Some("t")), page(&contents("a"), Some("u"))];
+    let circle = [page("", Some("t")), page("", Some("u")), page("", Some("t"))];
     for (answers, scope, kind) in [
+        (circle.to_vec(), ListScope::default(), ErrorKind::ListingBroken),
         (loops.to_vec(), ListScope::default(), ErrorKind::ListingBroken),
         (repeats.to_vec(), ListScope::default(), ErrorKind::ListingBroken),
         (vec![page(&contents("z/1"), None)], ListScope::prefix("a/"), ErrorKind::ListingBroken),

@@ -14,7 +14,9 @@ mod hierarchical;
 mod hostile;
 mod kept;
 mod losses;
+mod lying;
 mod migration;
+mod pairs;
 mod parts;
 mod reading;
 mod round_trip;
@@ -67,6 +69,8 @@ fn main() -> ExitCode {
         attributes::cases(),
         losses::cases(),
         kept::cases(),
+        lying::cases(),
+        pairs::cases(),
         azure::cases(),
         hierarchical::cases(),
         crash::cases(),

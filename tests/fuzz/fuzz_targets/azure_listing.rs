@@ -1,0 +1,9 @@
+//! Replies to listings of the azure adapter, and text in its requests: no input makes it panic, hang or change a text.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|document: &[u8]| {
+    cabotage_azure::fuzzing::listing(document);
+    if let Ok(text) = std::str::from_utf8(document) {
+        cabotage_azure::fuzzing::escaped(text);
+    }
+});
