@@ -12,6 +12,7 @@ mod budget;
 mod context;
 mod decide;
 mod dispatch;
+mod existing;
 mod files;
 mod guards;
 mod job;

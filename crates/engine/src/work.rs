@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cabotage_core::{
-    Detail, Disposition, Error, ErrorKind, Loss, ObjectInfo, Operation, Result, Scope, Sha256, Timestamp,
-    WriteMode, Written, disposition,
+    Detail, Disposition, Error, ErrorKind, Loss, ObjectInfo, Operation, Result, Scope, Timestamp, WriteMode,
+    disposition,
 };
 
-use crate::context::{Context, conflict};
-use crate::decide::replacing;
-use crate::transfer::{self, Preparation, Prepared, Receipt, Task, hash_at, hash_object, hash_source};
+use crate::context::Context;
+use crate::existing::{adopt, read_back, recognise};
+use crate::transfer::{self, Preparation, Prepared, Receipt, Task};
 use crate::verify::{self, Checked};
-use crate::{Adopt, Class, Intent, Outcome, Overwrite, Row, Verdict, keeping};
+use crate::{Adopt, Class, Intent, Outcome, Row, Verdict, keeping};
 
 /// Attempts for an object, the first included.
 const ATTEMPTS: u32 = 3;
@@ -132,7 +132,12 @@ async fn rehearse(context: &Context, name: &Arc<str>, listed: &ObjectInfo) -> Re
     })
 }
 
-async fn copy(context: &Context, name: &Arc<str>, listed: &ObjectInfo, mode: WriteMode) -> Result<Outcome> {
+pub(crate) async fn copy(
+    context: &Context,
+    name: &Arc<str>,
+    listed: &ObjectInfo,
+    mode: WriteMode,
+) -> Result<Outcome> {
     let creates = mode == WriteMode::Create;
     let task = Task { name: Arc::clone(name), listed: listed.clone(), mode };
     let prepared = match transfer::prepare(context, &task).await? {
@@ -171,7 +176,7 @@ async fn remove_own(context: &Context, prepared: &Prepared, receipt: &Receipt) {
     }
 }
 
-fn refused(name: &Arc<str>, source: &ObjectInfo, losses: Vec<Loss>) -> Outcome {
+pub(crate) fn refused(name: &Arc<str>, source: &ObjectInfo, losses: Vec<Loss>) -> Outcome {
     Outcome {
         losses,
         source_etag: source.etag.clone(),
@@ -180,7 +185,7 @@ fn refused(name: &Arc<str>, source: &ObjectInfo, losses: Vec<Loss>) -> Outcome {
 }
 
 /// Records what is proven, and only then calls the object done.
-async fn settle(
+pub(crate) async fn settle(
     context: &Context,
     prepared: &Prepared,
     receipt: Receipt,
@@ -224,38 +229,6 @@ pub(crate) fn class_of(context: &Context, verdict: Verdict) -> Class {
     if verdict.at_least(context.options.verify.demands()) { Class::Verified } else { Class::StoredUnread }
 }
 
-/// Reads back an object that was copied before without being read.
-async fn read_back(context: &Context, name: &Arc<str>, listed: &ObjectInfo, row: &Row) -> Result<Outcome> {
-    let key = context.destination_key(name)?;
-    let stored = hash_at(context.destination.store.as_ref(), &key, row.destination_etag.clone()).await?;
-    let Some(expected) = row.sha256 else {
-        return prove_adopted(context, name, listed, row, stored).await;
-    };
-    if let Err(error) = verify::compare_content(stored, expected, &key) {
-        // A row without the source's ETag proves nothing and still tells whose the object is: it is copied again.
-        let row = Row { source_etag: None, verdict: Verdict::StoredUnread, ..row.clone() };
-        context.ledger.record(row).await?;
-        return Err(error.help("run the same command again: the object is copied anew"));
-    }
-    let row = Row { verdict: Verdict::ReadBack, run: context.run, finished: Timestamp::now(), ..row.clone() };
-    context.ledger.record(row.clone()).await?;
-    Ok(known(name, &row, Class::Verified))
-}
-
-/// What was adopted for its size alone has to be equal in content and attributes.
-async fn prove_adopted(
-    context: &Context,
-    name: &Arc<str>,
-    listed: &ObjectInfo,
-    row: &Row,
-    stored: Sha256,
-) -> Result<Outcome> {
-    let key = context.destination_key(name)?;
-    verify::compare_content(stored, hash_source(context, name, listed).await?, &key)?;
-    let there = ObjectInfo { etag: row.destination_etag.clone(), ..ObjectInfo::new(key, row.size) };
-    Found { name, listed, there: &there, stored, verdict: Verdict::ReadBack }.settle(context).await
-}
-
 /// The outcome of an object that the ledger already knows.
 pub(crate) fn known(name: &Arc<str>, row: &Row, class: Class) -> Outcome {
     Outcome {
@@ -266,176 +239,4 @@ pub(crate) fn known(name: &Arc<str>, row: &Row, class: Class) -> Outcome {
         losses: row.losses.iter().map(|name| Loss::new(*name, "in an earlier run")).collect(),
         ..Outcome::new(Arc::clone(name), row.size, class)
     }
-}
-
-/// A run died between write and row: what is there is ours if it has the digest that was about to be written, or the
-/// source's content.
-async fn recognise(
-    context: &Context,
-    name: &Arc<str>,
-    listed: &ObjectInfo,
-    there: &ObjectInfo,
-    intent: &Intent,
-) -> Result<Outcome> {
-    let key = context.destination_key(name)?;
-    let stored = hash_object(context, &key, there).await?;
-    let ours = intent.sha256 == Some(stored);
-    let current = if ours && intent.source_etag.is_some() && intent.source_etag == listed.etag {
-        true
-    } else if there.size == listed.size {
-        hash_source(context, name, listed).await? == stored
-    } else {
-        false
-    };
-    if current {
-        let found = Found { name, listed, there, stored, verdict: Verdict::ReadBack };
-        let outcome = found.settle(context).await?;
-        if outcome.class != Class::Refused || context.options.overwrite == Overwrite::Never {
-            return Ok(outcome);
-        }
-    } else if ours {
-        context.ledger.record(stale_row(context, name, there, stored)).await?;
-        if context.options.overwrite == Overwrite::Never {
-            let text = "the source changed since it was copied, and --overwrite never was given";
-            return Err(conflict(text).on(&key));
-        }
-    } else {
-        context.ledger.drop_intent(name).await?;
-        return replace_foreign(context, name, listed, there).await;
-    }
-    copy(context, name, listed, replacing(there.etag.as_ref())).await
-}
-
-/// Tells that what is there is this job's own, of a state that the source has left: until it is replaced, a run that
-/// dies knows it again.
-fn stale_row(context: &Context, name: &Arc<str>, there: &ObjectInfo, stored: Sha256) -> Row {
-    Row {
-        name: name.to_string(),
-        source_etag: None,
-        source_modified: None,
-        size: there.size,
-        sha256: Some(stored),
-        destination_etag: there.etag.clone(),
-        destination_version: there.version.clone(),
-        attributes: None,
-        verdict: Verdict::StoredUnread,
-        losses: Vec::new(),
-        run: context.run,
-        finished: Timestamp::now(),
-    }
-}
-
-/// Somebody else's object is in the place where an earlier run was about to write.
-async fn replace_foreign(
-    context: &Context,
-    name: &Arc<str>,
-    listed: &ObjectInfo,
-    there: &ObjectInfo,
-) -> Result<Outcome> {
-    match (context.options.overwrite, context.options.adopt) {
-        (Overwrite::Always, _) => copy(context, name, listed, replacing(there.etag.as_ref())).await,
-        (_, Some(Adopt::Size)) => adopt(context, name, listed, there, Adopt::Size).await,
-        _ => {
-            let text = "the destination holds another object than the one that an earlier run was about to write; it was left alone";
-            let help = "--overwrite always replaces it";
-            Err(conflict(text).help(help).on(&context.destination_key(name)?))
-        }
-    }
-}
-
-/// An object that was at the destination before.
-struct Found<'a> {
-    name: &'a Arc<str>,
-    listed: &'a ObjectInfo,
-    there: &'a ObjectInfo,
-    stored: Sha256,
-    verdict: Verdict,
-}
-
-impl Found<'_> {
-    /// Compares its attributes with those that a copy would send, and records it.
-    async fn settle(self, context: &Context) -> Result<Outcome> {
-        let task = Task {
-            name: Arc::clone(self.name),
-            listed: self.listed.clone(),
-            mode: replacing(self.there.etag.as_ref()),
-        };
-        let prepared = match transfer::prepare(context, &task).await? {
-            Preparation::Ready(prepared) => prepared,
-            Preparation::Refused(source, losses) => return Ok(refused(self.name, &source, losses)),
-        };
-        // The content was compared with what was listed; a head may tell of a newer state.
-        if prepared.source.etag != self.listed.etag || prepared.source.size != self.listed.size {
-            return Err(Error::new(ErrorKind::SourceChanged, "the object changed while it was compared")
-                .on(&prepared.source_key));
-        }
-        let info = verify::head(context, &prepared).await?;
-        if info.etag != self.there.etag {
-            return Err(conflict("the destination's object changed meanwhile; it was left alone")
-                .on(&prepared.destination_key));
-        }
-        let losses = verify::attribute_losses(context, &prepared, &info);
-        let written = Written { etag: info.etag.clone(), version: info.version.clone() };
-        let receipt = Receipt { sha256: self.stored, written, found: true };
-        settle(context, &prepared, receipt, Checked { info, losses, verdict: self.verdict }).await
-    }
-}
-
-/// Takes an object that is already there as moved, on the evidence asked for.
-async fn adopt(
-    context: &Context,
-    name: &Arc<str>,
-    listed: &ObjectInfo,
-    there: &ObjectInfo,
-    how: Adopt,
-) -> Result<Outcome> {
-    let key = context.destination_key(name)?;
-    if there.size != listed.size {
-        let text = format!(
-            "the destination holds another object of {} bytes, the source's has {}",
-            there.size, listed.size
-        );
-        return Err(conflict(&text).on(&key));
-    }
-    if how == Adopt::Size {
-        return adopt_by_size(context, name, listed, there).await;
-    }
-    let source = hash_source(context, name, listed);
-    let (stored, source) = tokio::try_join!(hash_object(context, &key, there), source)?;
-    if stored != source {
-        return Err(
-            conflict("the destination holds another object of the same size and other content").on(&key)
-        );
-    }
-    Found { name, listed, there, stored, verdict: Verdict::ReadBack }.settle(context).await
-}
-
-/// No proof: recorded as such, without a digest.
-async fn adopt_by_size(
-    context: &Context,
-    name: &Arc<str>,
-    listed: &ObjectInfo,
-    there: &ObjectInfo,
-) -> Result<Outcome> {
-    let row = Row {
-        name: name.to_string(),
-        source_etag: listed.etag.clone(),
-        source_modified: listed.modified,
-        size: listed.size,
-        sha256: None,
-        destination_etag: there.etag.clone(),
-        destination_version: there.version.clone(),
-        attributes: None,
-        verdict: Verdict::AdoptedSize,
-        losses: Vec::new(),
-        run: context.run,
-        finished: Timestamp::now(),
-    };
-    context.ledger.record(row).await?;
-    Ok(Outcome {
-        verdict: Some(Verdict::AdoptedSize),
-        source_etag: listed.etag.clone(),
-        destination_etag: there.etag.clone(),
-        ..Outcome::new(Arc::clone(name), listed.size, class_of(context, Verdict::AdoptedSize))
-    })
 }
