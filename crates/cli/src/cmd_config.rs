@@ -4,8 +4,8 @@ use cabotage::{Origin, Setting, Stores};
 use cabotage_core::display_text;
 use clap::{Args, Subcommand};
 
-use crate::cmd_migrate::state_dir;
 use crate::exit_code::Exit;
+use crate::job_args::state_dir;
 use crate::options::Common;
 use crate::output::{Failure, Output};
 

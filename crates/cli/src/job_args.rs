@@ -1,0 +1,158 @@
+//! What every command that runs a job takes: its ends, its rules, its files.
+
+use std::path::{Path, PathBuf};
+
+use cabotage::{ByteSize, Environment};
+use cabotage_core::{Error, ErrorKind, LossName, Result};
+use cabotage_engine::{Adopt, Options, Overwrite, Selection, Verify};
+use clap::{Args, ValueEnum};
+
+use crate::options::SseCKeys;
+use crate::typed;
+
+#[derive(Args, Debug)]
+pub(crate) struct JobArgs {
+    /// Where the objects are; nothing is ever written to it
+    pub(crate) source: String,
+    /// Where they go
+    pub(crate) destination: String,
+    /// What may be overwritten at the destination
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "ours")]
+    overwrite: OverwriteArg,
+    /// Count an object that is already at the destination as moved when its content, or only its size, is equal
+    #[arg(long, value_enum, value_name = "BY")]
+    adopt: Option<AdoptArg>,
+    /// Which proof an object needs
+    #[arg(long, value_enum, value_name = "PROOF", default_value = "server-checked")]
+    verify: VerifyArg,
+    /// Move objects in spite of that loss; can be given several times
+    #[arg(long, value_name = "NAME")]
+    accept_loss: Vec<LossName>,
+    /// Keep the time of the last write in metadata where the destination can't set it
+    #[arg(long)]
+    keep_mtime: bool,
+    /// Only objects that match the glob: '*.dcm' by last segment, '2024/**' by whole name
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<String>,
+    /// Not objects that match the glob; goes before --include
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// Write owner, group, permissions and ACL of each object and folder, one JSON line each (Azure with a hierarchical namespace)
+    #[arg(long, value_name = "FILE")]
+    acl_export: Option<PathBuf>,
+    /// Don't count the source's snapshots, older versions and deleted objects, which are never moved
+    #[arg(long)]
+    no_remnants: bool,
+    /// Objects and parts in flight at once
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    concurrency: usize,
+    /// Memory for bodies in flight
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(256 << 20))]
+    memory: ByteSize,
+    /// Objects larger than this go in parts, several at once
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(64 << 20))]
+    part_threshold: ByteSize,
+    #[command(flatten)]
+    pub(crate) keys: SseCKeys,
+    /// Folder of the ledgers, which tell what is done [default: cabotage in the user's state folder]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Write one JSON line for each object: name, size, SHA-256, ETags, verdict
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OverwriteArg {
+    /// Nothing
+    Never,
+    /// What this job's ledger wrote and nobody changed since
+    Ours,
+    /// Anything
+    Always,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AdoptArg {
+    /// Both are read whole and compared
+    Content,
+    /// Equal sizes are enough; no proof, and reported so
+    Size,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum VerifyArg {
+    /// The destination's server checks the digest of every byte it stores
+    ServerChecked,
+    /// Each object is read back whole and its SHA-256 compared
+    ReadBack,
+}
+
+impl JobArgs {
+    /// The engine's options, as far as these tell them.
+    pub(crate) fn options(&self, environment: &Environment) -> Result<Options> {
+        Ok(Options {
+            overwrite: match self.overwrite {
+                OverwriteArg::Never => Overwrite::Never,
+                OverwriteArg::Ours => Overwrite::Ours,
+                OverwriteArg::Always => Overwrite::Always,
+            },
+            adopt: self.adopt.map(|adopt| match adopt {
+                AdoptArg::Content => Adopt::Content,
+                AdoptArg::Size => Adopt::Size,
+            }),
+            verify: match self.verify {
+                VerifyArg::ServerChecked => Verify::ServerChecked,
+                VerifyArg::ReadBack => Verify::ReadBack,
+            },
+            accept_losses: self.accept_loss.iter().copied().collect(),
+            keep_mtime: self.keep_mtime,
+            selection: Selection::new(&self.include, &self.exclude, None)?,
+            concurrency: self.concurrency,
+            memory: self.memory.0,
+            part_threshold: self.part_threshold.0,
+            count_remnants: !self.no_remnants,
+            command: Some(typed::command(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))),
+            manifest: self.manifest.clone(),
+            acl_export: self.acl_export.clone(),
+            ..Options::new(state_dir(self.state.as_deref(), environment)?)
+        })
+    }
+}
+
+/// The folder given, else `$XDG_STATE_HOME/cabotage`, else `~/.local/state/cabotage`.
+pub(crate) fn state_dir(given: Option<&Path>, environment: &Environment) -> Result<PathBuf> {
+    if let Some(given) = given {
+        return Ok(given.to_owned());
+    }
+    let absolute = |name: &str| environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    state.map(|state| state.join("cabotage")).ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidConfig,
+            "there is no state folder, since neither XDG_STATE_HOME nor HOME is set",
+        )
+        .help("name a folder for the ledgers with --state")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_ledgers_are() {
+        let dir = |vars: &[(&str, &str)]| state_dir(None, &vars.iter().copied().collect());
+        assert_eq!(dir(&[("HOME", "/h")]).unwrap(), Path::new("/h/.local/state/cabotage"));
+        assert_eq!(dir(&[("HOME", "/h"), ("XDG_STATE_HOME", "/s")]).unwrap(), Path::new("/s/cabotage"));
+        assert_eq!(
+            dir(&[("HOME", "/h"), ("XDG_STATE_HOME", "relative")]).unwrap(),
+            Path::new("/h/.local/state/cabotage")
+        );
+        assert_eq!(dir(&[]).unwrap_err().kind(), ErrorKind::InvalidConfig);
+        assert_eq!(state_dir(Some(Path::new("x")), &Environment::default()).unwrap(), Path::new("x"));
+    }
+}

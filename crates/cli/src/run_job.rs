@@ -1,0 +1,115 @@
+//! Runs a job and prints its report: what `migrate` and its kin have in common.
+
+use std::sync::Arc;
+
+use cabotage::{Location, Opened, Role, Stores, Target, refuse_inside, refuse_overlap};
+use cabotage_core::{Error, ErrorKind, Result};
+use cabotage_engine::{Job, Options, Progress, Report, Side, Stop};
+
+use crate::exit_code::Exit;
+use crate::job_args::JobArgs;
+use crate::made_folders::MadeFolders;
+use crate::options::Common;
+use crate::output::{Failure, Output};
+use crate::progress::Reporter;
+use crate::report_file::ReportFile;
+use crate::screen::Screen;
+use crate::signals::Signals;
+
+/// Opens both ends, runs, prints the report and saves it.
+pub(crate) async fn run_job(
+    args: &JobArgs,
+    options: Options,
+    stores: &Stores,
+    common: &Common,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    let (source, destination) = (Location::parse(&args.source)?, Location::parse(&args.destination)?);
+    let reporter = Reporter::new(screen.clone(), common.log_format, common.quiet);
+    let file = args.report.as_deref().map(ReportFile::new).transpose()?;
+    let mut signals = Signals::new()?;
+    let made = MadeFolders::before_opening(&destination);
+    let dry_run = options.dry_run;
+    let opening = open_both(args, common, stores, &source, &destination);
+    let opened = signals.or_interrupted(opening).await;
+    let checked = opened.and_then(|sides| refuse_places(args, &options, &sides.0, &sides.1).map(|()| sides));
+    let report = match checked {
+        Ok((source, destination)) => {
+            go(Job { source: side(source), destination: side(destination), options }, &reporter, signals)
+                .await
+        }
+        Err(refused) => Err(refused),
+    };
+    screen.detach();
+    if dry_run || report.is_err() {
+        made.remove();
+    }
+    let report = report?;
+    let exit = Exit::from(report.ending);
+    let printed = print(&report);
+    if let Some(file) = file {
+        file.save(&report)?;
+    }
+    match printed {
+        Ok(()) | Err(Failure::ReaderGone) => Ok(exit),
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn open_both(
+    args: &JobArgs,
+    common: &Common,
+    stores: &Stores,
+    source: &Location,
+    destination: &Location,
+) -> Result<(Opened, Opened)> {
+    let key = args.keys.source_sse_c_key_file.as_deref();
+    let source = common.open(source, stores, Role::Source, Target::Folder, key).await?;
+    let key = args.keys.destination_sse_c_key_file.as_deref();
+    let destination = common.open(destination, stores, Role::Destination, Target::Folder, key).await?;
+    Ok((source, destination))
+}
+
+/// Nothing that the run writes may lie in what is moved, and the two sides not in each other.
+fn refuse_places(args: &JobArgs, options: &Options, source: &Opened, destination: &Opened) -> Result<()> {
+    refuse_overlap(source, destination)?;
+    let files = [
+        ("--state", Some(options.state_dir.as_path())),
+        ("--report", args.report.as_deref()),
+        ("--manifest", options.manifest.as_deref()),
+        ("--archived-list", options.archived_list.as_ref().map(|file| file.path.as_path())),
+        ("--acl-export", options.acl_export.as_deref()),
+    ];
+    for (flag, path) in files {
+        let Some(path) = path else { continue };
+        refuse_inside(source, flag, path)?;
+        refuse_inside(destination, flag, path)?;
+    }
+    Ok(())
+}
+
+async fn go(job: Job, reporter: &Reporter, signals: Signals) -> Result<Report> {
+    let stop = Stop::default();
+    let progress = Arc::new(Progress::default());
+    let observer = Arc::new(reporter.clone());
+    let run = Box::pin(cabotage_engine::run(job, stop.clone(), Arc::clone(&progress), observer));
+    tokio::select! {
+        report = run => report,
+        () = reporter.follow(progress) => Err(never()),
+        () = signals.pass_on(&stop, reporter) => Err(never()),
+    }
+}
+
+fn never() -> Error {
+    Error::new(ErrorKind::Internal, "a watcher of the run ended before the run")
+}
+
+fn side(opened: Opened) -> Side {
+    Side { store: opened.store, probe: Some(opened.probe), prefix: opened.prefix, label: opened.label }
+}
+
+fn print(report: &Report) -> Result<(), Failure> {
+    let mut output = Output::new();
+    output.line(report.to_string().trim_end())?;
+    output.finish()
+}
