@@ -8,8 +8,12 @@ use crate::store::Inner;
 use crate::sweep::{self, Draft};
 use crate::xml::broken;
 
-/// Lists them, as List Blobs tells them with `include=permissions` (REST reference: since version 2020-06-12, and only
-/// with a hierarchical namespace).
+/// Lists them, as List Blobs tells them with `include=permissions` (REST reference, "List Blobs": since version
+/// 2020-06-12, and only with a hierarchical namespace).
+///
+/// The elements `Owner`, `Group`, `Permissions`, `Acl` and `ResourceType` stand in `Properties`: so has them the type
+/// `BlobProperties` that Azure's SDK for Go generates from the service's own description (azure-sdk-for-go, commit
+/// 009396f, `sdk/storage/azblob/internal/generated/zz_models.go`).
 pub(crate) fn list(inner: &Arc<Inner>, prefix: &str) -> Option<AccessStream> {
     inner.tags.none().then(|| sweep::list::<Elements>(inner, prefix, "permissions"))
 }

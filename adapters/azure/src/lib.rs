@@ -16,7 +16,6 @@ mod connection;
 mod error;
 mod info;
 mod list;
-mod markers;
 mod open_uploads;
 mod page;
 mod probe;

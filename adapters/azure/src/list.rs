@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cabotage_core::{Error, ErrorKind, Key, ListItem, ListOrder, ListScope, ListStream, Operation, Result};
+use cabotage_core::{
+    Error, ErrorKind, Key, ListItem, ListOrder, ListScope, ListStream, Operation, PageGuard, Result,
+};
 use futures::{StreamExt as _, TryStreamExt as _};
 use http::Method;
 
-use crate::markers::Markers;
 use crate::page::{self, Page};
 use crate::store::Inner;
 
@@ -94,7 +95,7 @@ pub(crate) fn list(inner: &Arc<Inner>, scope: ListScope) -> ListStream {
         inner: inner.clone(),
         scope,
         marker: None,
-        markers: Markers::default(),
+        guard: PageGuard::default(),
         folded: None,
         done: false,
     };
@@ -110,7 +111,7 @@ struct Pager {
     inner: Arc<Inner>,
     scope: ListScope,
     marker: Option<String>,
-    markers: Markers,
+    guard: PageGuard,
     /// The group that was told last, where groups are made here.
     folded: Option<String>,
     done: bool,
@@ -130,7 +131,7 @@ impl Pager {
         };
         let more = if self.scope.versions { ",versions" } else { "" };
         let page = self.inner.page_with_tags(&request, more).await?;
-        self.advance(page.next)?;
+        self.advance(page.items.len(), page.next)?;
         let mut items = Vec::with_capacity(page.items.len());
         for item in page.items {
             items.extend(self.keep(item)?);
@@ -143,13 +144,11 @@ impl Pager {
         self.scope.after.is_some() || self.scope.until.is_some()
     }
 
-    fn advance(&mut self, next: Option<String>) -> Result<()> {
+    fn advance(&mut self, entries: usize, next: Option<String>) -> Result<()> {
         self.done = next.is_none();
         self.marker = next;
-        self.markers
-            .check(self.marker.as_deref())
-            .map_err(|error| error.about(self.inner.wire.container()))?;
-        Ok(())
+        let checked = self.guard.check(entries, self.marker.as_ref());
+        checked.map_err(|error| error.about(self.inner.wire.container()))
     }
 
     fn keep(&mut self, item: ListItem) -> Result<Option<ListItem>> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cabotage_core::{ErrorKind, ListItem, ObjectInfo, Operation, Result, UploadInfo};
+use cabotage_core::{ErrorKind, ListItem, ObjectInfo, Operation, PageGuard, Result, UploadInfo};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
@@ -14,8 +14,8 @@ use crate::store::Inner;
 /// Uploads under the prefix. Only those of blobs that don't exist yet are found: a listing tells of uncommitted blocks
 /// only where nothing is committed.
 pub(crate) fn list(inner: &Arc<Inner>, prefix: &str) -> BoxStream<'static, Result<UploadInfo>> {
-    let start = (inner.clone(), prefix.to_owned(), Some(String::new()));
-    futures::stream::try_unfold(start, |(inner, prefix, marker)| async move {
+    let start = (inner.clone(), prefix.to_owned(), Some(String::new()), PageGuard::default());
+    futures::stream::try_unfold(start, |(inner, prefix, marker, mut guard)| async move {
         let Some(marker) = marker else { return Ok(None) };
         let request = PageRequest {
             prefix: &prefix,
@@ -25,14 +25,14 @@ pub(crate) fn list(inner: &Arc<Inner>, prefix: &str) -> BoxStream<'static, Resul
             most: PAGE_BLOBS,
         };
         let page = inner.page(&request).await?;
+        guard.check(page.items.len(), page.next.as_ref())?;
         let mut found = Vec::new();
         for item in page.items {
             if let ListItem::Object(info) = item {
                 found.extend(uploads_of(&inner, &info).await?);
             }
         }
-        let next = page.next.filter(|next| *next != marker);
-        Ok(Some((found, (inner, prefix, next))))
+        Ok(Some((found, (inner, prefix, page.next, guard))))
     })
     .map_ok(|found| futures::stream::iter(found).map(Ok))
     .try_flatten()

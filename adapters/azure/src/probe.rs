@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use cabotage_core::{
-    Access, AccessStream, Capabilities, DeleteOptions, ErrorKind, Key, ListItem, Operation, Payload, Probe,
-    RemnantStream, Result, Support, Versioning, WriteOptions,
+    Access, AccessStream, Capabilities, ErrorKind, Key, ListItem, Operation, Payload, Probe, RemnantStream,
+    Result, Support, Versioning, WriteOptions, settle_digest_probe,
 };
 use http::Method;
 use http::header::{HeaderName, SERVER};
@@ -93,17 +93,17 @@ impl Probe for AzureStore {
         self.0.capabilities.accepts(key)?;
         let body = Payload::from_bytes("probe");
         let options = WriteOptions::default();
-        match self.0.put_blob(Operation::Probe, key, body, &options, OTHER_MD5).await {
-            Err(error)
-                if error.kind() == ErrorKind::DigestMismatch && error.fact("status") == Some("400") =>
-            {
-                Ok(Support::Enforced)
-            }
-            Ok(_) => self.clean(key).await,
+        let written = self.0.put_blob(Operation::Probe, key, body, &options, OTHER_MD5).await.map(drop);
+        let written = match written {
             // It was stored, and the reply tells the true MD5.
-            Err(error) if error.kind() == ErrorKind::DigestMismatch => self.clean(key).await,
-            Err(error) => Err(error.during(Operation::Probe).on(key)),
-        }
+            Err(error)
+                if error.kind() == ErrorKind::DigestMismatch && error.fact("status") != Some("400") =>
+            {
+                Ok(())
+            }
+            written => written,
+        };
+        settle_digest_probe(self, key, written).await
     }
 
     /// `On` where a listing tells a version's id; the service's data plane says nothing else of versioning.
@@ -144,16 +144,6 @@ impl Probe for AzureStore {
             Access::Write => "Storage Blob Data Contributor: …/containers/blobs/write (SAS: c, w)",
             Access::WriteTags => "Storage Blob Data Owner: …/containers/blobs/tags/write (SAS: t)",
             Access::Delete => "Storage Blob Data Contributor: …/containers/blobs/delete (SAS: d)",
-        }
-    }
-}
-
-impl AzureStore {
-    async fn clean(&self, key: &Key) -> Result<Support> {
-        match self.0.delete(key, &DeleteOptions::default()).await {
-            Ok(()) => Ok(Support::Ignored),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(Support::Ignored),
-            Err(error) => Err(error),
         }
     }
 }

@@ -76,7 +76,11 @@ mod tests {
         let found: Vec<_> = page.found.iter().map(|remnant| (remnant.key.as_str(), remnant.kind)).collect();
         use RemnantKind::{Deleted, Snapshot, Version};
         assert_eq!(found, [("a", Snapshot), ("a", Deleted), ("a", Version), ("b", Deleted)]);
-        assert_eq!(page.next.as_deref(), Some("m"));
+        assert_eq!(
+            (page.next.as_deref(), page.listed),
+            (Some("m"), 6),
+            "a current blob is none, and was listed"
+        );
         for broken in [&PAGE.as_bytes()[..PAGE.len() - 5], b"<Error/>"] {
             assert_eq!(sweep::parse::<Elements>(broken, "").unwrap_err().kind(), ErrorKind::Protocol);
         }

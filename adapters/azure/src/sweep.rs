@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use cabotage_core::{Error, ErrorKind, Key, Operation, Result};
+use cabotage_core::{Error, ErrorKind, Key, Operation, PageGuard, Result};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use percent_encoding::percent_decode_str;
 
 use crate::list::{PAGE_BLOBS, PageRequest};
-use crate::markers::Markers;
 use crate::store::Inner;
 use crate::xml::{self, Visit, broken};
 
@@ -38,7 +37,7 @@ pub(crate) fn list<D: Draft>(
         prefix: prefix.to_owned(),
         include,
         next: Some(None),
-        markers: Markers::default(),
+        guard: PageGuard::default(),
     };
     futures::stream::try_unfold(pager, |pager| async move {
         pager.next::<D>().await.map_err(|error| error.during(Operation::List))
@@ -54,7 +53,7 @@ struct Pager {
     include: &'static str,
     /// The marker of the next page, the first having none; `None` after the last.
     next: Option<Option<String>>,
-    markers: Markers,
+    guard: PageGuard,
 }
 
 impl Pager {
@@ -68,7 +67,7 @@ impl Pager {
             most: PAGE_BLOBS,
         };
         let page = parse::<D>(&self.inner.page_document(&request).await?, &self.prefix)?;
-        self.markers.check(page.next.as_deref())?;
+        self.guard.check(page.listed, page.next.as_ref())?;
         self.next = page.next.map(Some);
         Ok(Some((page.found, self)))
     }
@@ -78,6 +77,8 @@ impl Pager {
 #[derive(Debug)]
 pub(crate) struct Page<T> {
     pub(crate) found: Vec<T>,
+    /// How many blobs the reply held, those included that nothing was found in.
+    pub(crate) listed: usize,
     pub(crate) next: Option<String>,
 }
 
@@ -86,13 +87,14 @@ pub(crate) struct Page<T> {
 /// # Errors
 /// `Protocol` for anything but a whole listing; `ListingBroken` for a name outside the prefix.
 pub(crate) fn parse<D: Draft>(document: &[u8], prefix: &str) -> Result<Page<D::Item>> {
-    let mut page = Page { found: Vec::new(), next: None };
+    let mut page = Page { found: Vec::new(), listed: 0, next: None };
     let (mut draft, mut name) = (D::default(), Vec::new());
     let mut listing = false;
     xml::walk(document, |visit| {
         match visit {
             Visit::Open { path: ["EnumerationResults", "Blobs", "Blob"] } => {
                 (draft, name) = (D::default(), Vec::new());
+                page.listed += 1;
             }
             Visit::Close { path: ["EnumerationResults", "Blobs", "Blob", "Name"], text, encoded } => {
                 name = if encoded { percent_decode_str(text).collect() } else { text.as_bytes().to_vec() };

@@ -1,25 +1,14 @@
 //! What is enforced: the same questions as to a server.
 
 use async_trait::async_trait;
-use cabotage_core::{
-    Access, DeleteOptions, ErrorKind, Key, Payload, Probe, Result, Sha256, Storage as _, Support, Versioning,
-    WriteOptions,
-};
+use cabotage_core::{Access, Key, Probe, Result, Support, Versioning, probe_digest};
 
 use crate::store::LocalStore;
 
 #[async_trait]
 impl Probe for LocalStore {
     async fn wrong_digest(&self, key: &Key) -> Result<Support> {
-        let body = Payload::hashed(vec!["probe".into()], Sha256([0; 32]));
-        match self.write(key, body, WriteOptions::default()).await {
-            Ok(_) => {
-                self.delete(key, DeleteOptions::default()).await?;
-                Ok(Support::Ignored)
-            }
-            Err(error) if error.kind() == ErrorKind::DigestMismatch => Ok(Support::Enforced),
-            Err(error) => Err(error),
-        }
+        probe_digest(self, key).await
     }
 
     async fn versioning(&self) -> Result<Versioning> {

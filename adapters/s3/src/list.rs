@@ -1,12 +1,11 @@
 //! Listings, page by page.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use cabotage_core::{
-    ETag, Error, ErrorKind, Key, ListItem, ListScope, ListStream, ObjectInfo, Operation, RawKey, Result,
-    Tier, Timestamp, UploadId, UploadInfo,
+    ETag, Error, ErrorKind, Key, ListItem, ListScope, ListStream, ObjectInfo, Operation, PageGuard, RawKey,
+    Result, Tier, Timestamp, UploadId, UploadInfo,
 };
 use cabotage_providers::Profile;
 use futures::StreamExt as _;
@@ -29,40 +28,44 @@ enum Place {
     },
 }
 
+/// One page.
+struct Page<T> {
+    items: Vec<T>,
+    /// How many entries the reply held, those included that are no items.
+    entries: usize,
+    /// Where the next begins.
+    next: Option<Place>,
+}
+
 /// What is listed.
 trait Pages: Send + Sync + 'static {
     type Item: Send + 'static;
 
-    /// Asks for one page, and tells where the next begins.
-    fn page(&mut self, place: Place)
-    -> impl Future<Output = Result<(Vec<Self::Item>, Option<Place>)>> + Send;
+    /// Asks for one page.
+    fn page(&mut self, place: Place) -> impl Future<Output = Result<Page<Self::Item>>> + Send;
 }
 
 struct Cursor<P: Pages> {
     pages: P,
     ready: VecDeque<P::Item>,
     next: Option<Place>,
-    /// A hash of every place that was told, so that a server that goes in circles is found out.
-    seen: HashSet<u64>,
-    hasher: RandomState,
+    guard: PageGuard,
 }
 
-/// All items of all pages; a marker that comes twice ends it with `ListingBroken`.
+/// All items of all pages, until the guard objects.
 fn stream<P: Pages>(pages: P) -> BoxStream<'static, Result<P::Item>> {
-    let (seen, hasher) = (HashSet::new(), RandomState::new());
-    let cursor = Cursor { pages, ready: VecDeque::new(), next: Some(Place::Start), seen, hasher };
+    let cursor =
+        Cursor { pages, ready: VecDeque::new(), next: Some(Place::Start), guard: PageGuard::default() };
     futures::stream::try_unfold(cursor, |mut cursor| async move {
         loop {
             if let Some(item) = cursor.ready.pop_front() {
                 return Ok(Some((item, cursor)));
             }
             let Some(place) = cursor.next.take() else { return Ok(None) };
-            let (items, next) = cursor.pages.page(place).await?;
-            if next.as_ref().is_some_and(|next| !cursor.seen.insert(cursor.hasher.hash_one(next))) {
-                return Err(listing_broken("the same page again and again"));
-            }
-            cursor.ready = items.into();
-            cursor.next = next;
+            let page = cursor.pages.page(place).await?;
+            cursor.guard.check(page.entries, page.next.as_ref())?;
+            cursor.ready = page.items.into();
+            cursor.next = page.next;
         }
     })
     .boxed()
@@ -87,11 +90,12 @@ struct Objects {
 impl Pages for Objects {
     type Item = ListItem;
 
-    async fn page(&mut self, place: Place) -> Result<(Vec<ListItem>, Option<Place>)> {
+    async fn page(&mut self, place: Place) -> Result<Page<ListItem>> {
         let root =
             if self.scope.versions { self.versions(place).await? } else { self.current(place).await? };
         let names = Names::of(&root);
         let mut next = self.next(&root, &names)?;
+        let held = held(&root);
         let listed = merge(entries(&root, &names, self.client.profile)?, prefixes(&root, &names)?);
         self.remember(&listed)?;
         let mut items = Vec::new();
@@ -111,7 +115,7 @@ impl Pages for Objects {
                 items.push(item);
             }
         }
-        Ok((items, next))
+        Ok(Page { items, entries: held, next })
     }
 }
 
@@ -186,6 +190,12 @@ impl Objects {
         let holds_later = matches!(item, ListItem::Prefix(_)) && after.starts_with(name);
         name <= after && !holds_later
     }
+}
+
+/// How many elements of a page stand for something in the bucket.
+fn held(root: &Element) -> usize {
+    let entry = |name: &str| matches!(name, "Contents" | "Version" | "DeleteMarker" | "CommonPrefixes");
+    root.children.iter().filter(|child| entry(&child.name)).count()
 }
 
 fn entries(root: &Element, names: &Names, profile: &Profile) -> Result<Vec<ListItem>> {
@@ -311,7 +321,7 @@ impl Pages for Uploads {
 
     /// Names are asked for as they are: with `encoding-type=url`, Ceph RGW 16 encodes keys without saying so, and leaves
     /// the marker as it is. Names that are no key are left out: nothing can be done about their uploads here.
-    async fn page(&mut self, place: Place) -> Result<(Vec<UploadInfo>, Option<Place>)> {
+    async fn page(&mut self, place: Place) -> Result<Page<UploadInfo>> {
         let mut call = self.client.bucket(Operation::Upload, Method::GET).flag("uploads");
         if !self.prefix.is_empty() {
             call = call.query("prefix", &self.prefix);
@@ -337,7 +347,7 @@ impl Pages for Uploads {
         } else {
             None
         };
-        Ok((found, next))
+        Ok(Page { items: found, entries: root.all("Upload").count(), next })
     }
 }
 

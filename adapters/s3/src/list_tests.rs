@@ -25,3 +25,15 @@ fn groups_and_objects_in_one_order() {
     let order: Vec<_> = merged.iter().map(|item| name_of(item).unwrap()).collect();
     assert_eq!(order, ["a", "b/", "c/", "c0", "e", "z/"]);
 }
+
+/// Thousands of pages may hold nothing but delete markers, which are no items.
+#[test]
+fn a_page_of_delete_markers_is_not_empty() {
+    let root = crate::xml::parse(
+        b"<ListVersionsResult><IsTruncated>true</IsTruncated><NextKeyMarker>b</NextKeyMarker>\
+          <DeleteMarker><Key>a</Key></DeleteMarker><DeleteMarker><Key>b</Key></DeleteMarker></ListVersionsResult>",
+    )
+    .unwrap();
+    assert_eq!(held(&root), 2);
+    assert!(entries(&root, &names(false), cabotage_providers::find("ceph").unwrap()).unwrap().is_empty());
+}

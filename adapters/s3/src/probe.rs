@@ -3,10 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use cabotage_core::{
-    Access, DeleteOptions, ErrorKind, Key, ObjectLock, Operation, Payload, Probe, RemnantStream, Result,
-    Sha256, Storage as _, Support, Versioning, WriteOptions, display_text,
+    Access, ErrorKind, Key, ObjectLock, Operation, Probe, RemnantStream, Result, Support, Versioning,
+    display_text, probe_digest,
 };
 use http::Method;
 
@@ -17,18 +16,7 @@ use crate::xml::Element;
 impl Probe for S3Store {
     /// A PUT whose signature is valid for another digest than its body has.
     async fn wrong_digest(&self, key: &Key) -> Result<Support> {
-        let body = Payload::hashed(vec![Bytes::from_static(b"probe")], Sha256::of(b"something else"));
-        match self.write(key, body, WriteOptions::default()).await {
-            Ok(_) => {
-                let deleted = self.delete(key, DeleteOptions::default()).await;
-                match deleted {
-                    Err(error) if error.kind() != ErrorKind::PermissionDenied => Err(error),
-                    _ => Ok(Support::Ignored),
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::DigestMismatch => Ok(Support::Enforced),
-            Err(error) => Err(error.during(Operation::Probe)),
-        }
+        probe_digest(self, key).await
     }
 
     async fn versioning(&self) -> Result<Versioning> {

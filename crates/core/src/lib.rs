@@ -21,6 +21,7 @@ mod list;
 mod loss;
 mod object;
 mod options;
+mod page_guard;
 mod probe;
 mod remnant;
 mod secret;
@@ -47,7 +48,8 @@ pub use object::{ObjectForm, ObjectInfo, Tier, TierClass};
 pub use options::{
     DeleteOptions, Detail, PresignMethod, Presigned, ReadOptions, ReadRange, WriteMode, WriteOptions,
 };
-pub use probe::{Access, ObjectLock, Probe, Versioning};
+pub use page_guard::PageGuard;
+pub use probe::{Access, ObjectLock, Probe, Versioning, probe_digest, settle_digest_probe};
 pub use remnant::{Remnant, RemnantKind, RemnantStream};
 pub use secret::Secret;
 pub use storage::{Storage, StoreId};

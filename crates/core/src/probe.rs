@@ -4,7 +4,10 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::{AccessStream, Key, RemnantStream, Result, Support};
+use crate::{
+    AccessStream, DeleteOptions, ErrorKind, Key, Operation, Payload, RemnantStream, Result, Sha256, Storage,
+    Support, WriteOptions,
+};
 
 /// A right that a run needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,4 +97,29 @@ pub trait Probe: fmt::Debug + Send + Sync {
 
     /// The provider's own name of a right: `s3:GetObject`.
     fn right(&self, access: Access) -> &'static str;
+}
+
+/// [`Probe::wrong_digest`] of a store whose [`write`](Storage::write) sends the SHA-256 that the payload claims.
+///
+/// # Errors
+/// Those of the write, but for the refusal that was hoped for, and of [`settle_digest_probe`].
+pub async fn probe_digest(store: &dyn Storage, key: &Key) -> Result<Support> {
+    let body = Payload::hashed(vec!["probe".into()], Sha256::of(b"something else"));
+    let written = store.write(key, body, WriteOptions::default()).await;
+    settle_digest_probe(store, key, written.map(drop)).await
+}
+
+/// What came of a write with a wrong digest: refused for it, or stored, and then deleted again as far as the rights go.
+///
+/// # Errors
+/// Other failures of the write, and those of the deletion but for a missing right.
+pub async fn settle_digest_probe(store: &dyn Storage, key: &Key, written: Result<()>) -> Result<Support> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::DigestMismatch => Ok(Support::Enforced),
+        Err(error) => Err(error.during(Operation::Probe).on(key)),
+        Ok(()) => match store.delete(key, DeleteOptions::default()).await {
+            Err(error) if error.kind() != ErrorKind::PermissionDenied => Err(error),
+            _ => Ok(Support::Ignored),
+        },
+    }
 }

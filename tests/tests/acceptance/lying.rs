@@ -11,6 +11,7 @@ crate::cases! {
     honest_listings_are_moved needs [],
     names_that_lie needs [],
     markers_that_lie needs [],
+    pages_of_nothing_without_an_end needs [],
     documents_that_are_none needs [],
     documents_that_never_end needs [],
 }
@@ -106,9 +107,17 @@ fn marker_of(cloud: Cloud, request: &Received) -> &str {
 /// Migrates from a server that answers requests for pages like this, and all others as an honest one with objects of
 /// one byte.
 fn migrate(cloud: Cloud, pages: impl Fn(&str) -> Answer + Clone + Send + 'static) -> (Home, Run) {
+    migrate_within(REQUESTS, cloud, pages)
+}
+
+fn migrate_within(
+    requests: usize,
+    cloud: Cloud,
+    pages: impl Fn(&str) -> Answer + Clone + Send + 'static,
+) -> (Home, Run) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let server = runtime.block_on(ReplyQueue::start()).unwrap();
-    for _ in 0..REQUESTS {
+    for _ in 0..requests {
         let pages = pages.clone();
         server.push_with(move |request| {
             if cloud.is_page(request) { pages(marker_of(cloud, request)) } else { honest(cloud, request) }
@@ -116,7 +125,7 @@ fn migrate(cloud: Cloud, pages: impl Fn(&str) -> Answer + Clone + Send + 'static
     }
     let home = cloud.variables(Home::new(), &server.url());
     let done = home.migrate(cloud.source(), &home.text("out"), &[]);
-    assert!(server.left() > 0, "{cloud:?}: more requests than {REQUESTS}: {}", done.run);
+    assert!(server.left() > 0, "{cloud:?}: more requests than {requests}: {}", done.run);
     (home, done.run)
 }
 
@@ -203,6 +212,24 @@ fn markers_that_lie() {
     }
     let lost = |_: &str| xml("<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>");
     stopped(Cloud::S3, "no marker", &migrate(Cloud::S3, lost).1, "how to go on");
+}
+
+/// A marker that never came before, and never anything else. A few such pages are honest.
+fn pages_of_nothing_without_an_end() {
+    let most = cabotage_core::PageGuard::EMPTY_MAX;
+    for cloud in CLOUDS {
+        let next = |marker: &str| marker.trim_start_matches('m').parse().unwrap_or(0) + 1;
+        let few = move |marker: &str| match next(marker) {
+            page @ 1..30 => xml(cloud.page(&[], Some(&format!("m{page}")))),
+            _ => xml(cloud.page(&["p/a"], None)),
+        };
+        let (home, run) = migrate(cloud, few);
+        let run = run.expect(0);
+        assert!(home.path("out/a").exists(), "{cloud:?}: {run}");
+        let endless = move |marker: &str| xml(cloud.page(&[], Some(&format!("m{}", next(marker)))));
+        let (_, run) = migrate_within(most as usize + REQUESTS, cloud, endless);
+        stopped(cloud, "pages of nothing", &run, "10000 pages in a row that hold nothing");
+    }
 }
 
 fn documents_that_are_none() {
