@@ -49,4 +49,6 @@ mod kept_tests;
 #[cfg(test)]
 mod live_tests;
 #[cfg(test)]
+mod resume_tests;
+#[cfg(test)]
 mod scripted_tests;

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
+use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 
 /// What a digest was computed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -93,20 +94,62 @@ impl fmt::Display for Sha256 {
     }
 }
 
-/// Computes a [`Sha256`] piece by piece.
+/// Computes a [`Sha256`] piece by piece. Its state can be kept and gone on from, in another process too.
 #[derive(Clone, Debug, Default)]
-pub struct Sha256Hasher(sha2::Sha256);
+pub struct Sha256Hasher {
+    inner: sha2::Sha256,
+    taken: u64,
+}
+
+/// The form of a kept state. It changes with the form that the hash library writes.
+const STATE_FORM: u8 = 1;
+/// Bytes at the end of a kept state: the first of the SHA-256 of those before them.
+const STATE_CHECK: usize = 8;
 
 impl Sha256Hasher {
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.inner.update(bytes);
+        self.taken += bytes.len() as u64;
+    }
+
+    /// How many bytes were taken.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// The digest of all that was taken.
     #[must_use]
     pub fn finish(self) -> Sha256 {
-        Sha256(self.0.finalize().into())
+        Sha256(self.inner.finalize().into())
+    }
+
+    /// The state after what was taken so far, for [`from_state`](Self::from_state): about 120 bytes. It holds up to 63 of
+    /// the last bytes taken.
+    #[must_use]
+    pub fn state(&self) -> Vec<u8> {
+        let mut state = vec![STATE_FORM];
+        state.extend_from_slice(&self.taken.to_le_bytes());
+        state.extend_from_slice(&self.inner.serialize());
+        let check = Sha256::of(&state);
+        state.extend_from_slice(&check.0[..STATE_CHECK]);
+        state
+    }
+
+    /// Goes on from a kept state. `None` when it is damaged or of a form that this program doesn't know: then what was
+    /// taken has to be taken again.
+    #[must_use]
+    pub fn from_state(state: &[u8]) -> Option<Self> {
+        let (body, check) = state.split_at_checked(state.len().checked_sub(STATE_CHECK)?)?;
+        if Sha256::of(body).0[..STATE_CHECK] != *check {
+            return None;
+        }
+        let (form, rest) = body.split_first()?;
+        let (taken, inner) = rest.split_first_chunk()?;
+        let inner = SerializedState::<sha2::Sha256>::try_from(inner).ok()?;
+        let inner = sha2::Sha256::deserialize(&inner).ok()?;
+        (*form == STATE_FORM).then(|| Self { inner, taken: u64::from_le_bytes(*taken) })
     }
 }
 
@@ -156,5 +199,58 @@ mod tests {
         let chunks = [Bytes::from_static(b"a"), Bytes::from_static(b"bc")];
         assert_eq!(Sha256::of_chunks(&chunks), Sha256::of(b"abc"));
         assert_eq!(hex::encode(Md5::of_chunks(&chunks).0), "900150983cd24fb0d6963f7d28e17f72");
+    }
+
+    #[test]
+    fn a_kept_state_goes_on_where_it_was() {
+        let content: Vec<u8> = (0..1_000_u32).flat_map(u32::to_le_bytes).collect();
+        for at in [0, 1, 55, 63, 64, 65, 127, 128, 3_999, 4_000] {
+            let mut first = Sha256Hasher::default();
+            first.update(&content[..at]);
+            let mut second = Sha256Hasher::from_state(&first.state()).unwrap();
+            assert_eq!(second.taken(), at as u64);
+            assert_eq!(second.state(), first.state());
+            second.update(&content[at..]);
+            assert_eq!(second.finish(), Sha256::of(&content), "kept after {at} bytes");
+        }
+    }
+
+    /// Ledgers keep states for months: what is written today has to be read by later versions.
+    #[test]
+    fn a_state_of_an_earlier_build_is_read() {
+        let kept = "010300000000000000\
+            67e6096a85ae67bb72f36e3c3af54fa57f520e518c68059babd9831f19cde05b0000000000000000\
+            036162630000000000000000000000000000000000000000000000000000000000000000\
+            00000000000000000000000000000000000000000000000000000000";
+        let mut kept = hex::decode(kept).unwrap();
+        let check = Sha256::of(&kept);
+        kept.extend_from_slice(&check.0[..STATE_CHECK]);
+        let mut hasher = Sha256Hasher::default();
+        hasher.update(b"abc");
+        assert_eq!(hex::encode(hasher.state()), hex::encode(&kept));
+        assert_eq!(Sha256Hasher::from_state(&kept).unwrap().finish(), Sha256::of(b"abc"));
+    }
+
+    #[test]
+    fn a_damaged_or_unknown_state_is_refused() {
+        let mut hasher = Sha256Hasher::default();
+        hasher.update(&[7; 100]);
+        let state = hasher.state();
+        for at in 0..state.len() {
+            let mut damaged = state.clone();
+            damaged[at] ^= 1;
+            assert!(Sha256Hasher::from_state(&damaged).is_none(), "byte {at}");
+            assert!(Sha256Hasher::from_state(&state[..at]).is_none(), "the first {at} bytes");
+        }
+        let sealed = |mut body: Vec<u8>| {
+            let check = Sha256::of(&body);
+            body.extend_from_slice(&check.0[..STATE_CHECK]);
+            body
+        };
+        let body = &state[..state.len() - STATE_CHECK];
+        assert!(Sha256Hasher::from_state(&sealed(body.to_vec())).is_some());
+        assert!(Sha256Hasher::from_state(&sealed([&[STATE_FORM + 1], &body[1..]].concat())).is_none());
+        assert!(Sha256Hasher::from_state(&sealed([body, &[0]].concat())).is_none());
+        assert!(Sha256Hasher::from_state(&sealed(Vec::new())).is_none());
     }
 }
