@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cabotage_core::{Error, ErrorKind, Key, Result, Support, WriteMode};
+use cabotage_core::{Error, ErrorKind, Key, Result, Support, Timestamp, WriteMode};
 use tokio::sync::Semaphore;
 
 use crate::budget::Budget;
@@ -21,11 +21,27 @@ pub(crate) struct Context {
     pub memory: Budget,
     pub parts: Arc<Semaphore>,
     pub progress: Arc<Progress>,
+    /// Which attempt at its object this is; outside of a task, none.
+    pub effort: Effort,
     /// Whether the source's objects have owners and access control lists, which no destination takes.
     pub access_lists: bool,
 }
 
+/// Which attempt at an object is under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// From 1; 0 outside of a task.
+    pub attempts: u32,
+    /// When the first began.
+    pub started: Timestamp,
+}
+
 impl Context {
+    /// For an attempt at an object.
+    pub(crate) fn on(&self, effort: Effort) -> Self {
+        Self { effort, ..self.clone() }
+    }
+
     /// What the user allows and demands.
     pub(crate) fn policy(&self) -> Policy {
         Policy { overwrite: self.options.overwrite, adopt: self.options.adopt, verify: self.options.verify }

@@ -22,6 +22,9 @@ fn row(source: &str, destination: &str, verdict: Verdict) -> Row {
         losses: Vec::new(),
         run: 1,
         finished: Timestamp::UNIX_EPOCH,
+        attempts: 1,
+        started: Timestamp::UNIX_EPOCH,
+        destination_attributes: None,
     }
 }
 

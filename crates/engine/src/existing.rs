@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cabotage_core::{Error, ErrorKind, ObjectInfo, Result, Sha256, Timestamp, Written};
+use cabotage_core::{Attributes, Error, ErrorKind, ObjectInfo, Result, Sha256, Timestamp, Written};
 
 use crate::context::{Context, conflict};
 use crate::decide::replacing;
@@ -29,7 +29,14 @@ pub(crate) async fn read_back(
         context.ledger.record(row).await?;
         return Err(error.help("run the same command again: the object is copied anew"));
     }
-    let row = Row { verdict: Verdict::ReadBack, run: context.run, finished: Timestamp::now(), ..row.clone() };
+    let row = Row {
+        verdict: Verdict::ReadBack,
+        run: context.run,
+        finished: Timestamp::now(),
+        attempts: context.effort.attempts,
+        started: context.effort.started,
+        ..row.clone()
+    };
     context.ledger.record(row.clone()).await?;
     Ok(known(name, &row, Class::Verified))
 }
@@ -102,6 +109,9 @@ fn stale_row(context: &Context, name: &Arc<str>, there: &ObjectInfo, stored: Sha
         losses: Vec::new(),
         run: context.run,
         finished: Timestamp::now(),
+        attempts: context.effort.attempts,
+        started: context.effort.started,
+        destination_attributes: there.attributes.as_ref().map(Attributes::digest),
     }
 }
 
@@ -210,6 +220,9 @@ async fn adopt_by_size(
         losses: Vec::new(),
         run: context.run,
         finished: Timestamp::now(),
+        attempts: context.effort.attempts,
+        started: context.effort.started,
+        destination_attributes: there.attributes.as_ref().map(Attributes::digest),
     };
     context.ledger.record(row).await?;
     Ok(Outcome {

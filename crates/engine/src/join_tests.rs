@@ -26,6 +26,9 @@ fn row(name: &str) -> Row {
         losses: vec![],
         run: 1,
         finished: Timestamp::UNIX_EPOCH,
+        attempts: 1,
+        started: Timestamp::UNIX_EPOCH,
+        destination_attributes: None,
     }
 }
 

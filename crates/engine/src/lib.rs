@@ -30,9 +30,11 @@ mod remnants;
 mod report;
 mod report_text;
 mod run;
+mod run_log;
 mod selection;
 mod tally;
 mod transfer;
+mod trouble_log;
 mod verdict;
 mod verify;
 mod whole_file;
@@ -40,7 +42,10 @@ mod work;
 
 pub use job::{Adopt, Job, Options, Overwrite, Side, Stop, Verify};
 pub use keeping::remove_wholly;
-pub use ledger::{Intent, JobIdentity, Ledger, Row};
+pub use ledger::{
+    Count, DonePart, HashMark, Intent, JobIdentity, Ledger, LedgerCounts, LedgerReader, LoggedChange,
+    OpenUpload, Row, RunKind, RunRecord, Trouble,
+};
 pub use outcome::{Class, Outcome};
 pub use progress::{Event, Observer, Progress, Snapshot};
 pub use remnants::Remnants;

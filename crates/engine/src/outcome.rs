@@ -34,6 +34,49 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class there is.
+    pub const ALL: [Self; 10] = [
+        Self::Verified,
+        Self::StoredUnread,
+        Self::Skipped,
+        Self::Failed,
+        Self::Refused,
+        Self::Deferred,
+        Self::Conflict,
+        Self::Vanished,
+        Self::Planned,
+        Self::Unfinished,
+    ];
+
+    /// The stable name, as serde writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::StoredUnread => "stored-unread",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Deferred => "deferred",
+            Self::Conflict => "conflict",
+            Self::Vanished => "vanished",
+            Self::Planned => "planned",
+            Self::Unfinished => "unfinished",
+        }
+    }
+
+    /// The class of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == name)
+    }
+
+    /// Whether the object is not done, and the ledger keeps why.
+    #[must_use]
+    pub fn is_undone(self) -> bool {
+        !matches!(self, Self::Verified | Self::StoredUnread | Self::Skipped | Self::Planned)
+    }
+
     /// Whether a human should look at it.
     #[must_use]
     pub fn is_trouble(self) -> bool {
@@ -64,6 +107,8 @@ pub struct Outcome {
     pub losses: Vec<Loss>,
     /// Why it failed or conflicts.
     pub error: Option<Error>,
+    /// Attempts that were made in this run; 0 when it was decided without one.
+    pub attempts: u32,
 }
 
 impl Outcome {
@@ -81,6 +126,7 @@ impl Outcome {
             destination_etag: None,
             losses: Vec::new(),
             error: None,
+            attempts: 0,
         }
     }
 
@@ -88,5 +134,18 @@ impl Outcome {
     #[must_use]
     pub fn because(name: Arc<str>, size: u64, class: Class, error: Error) -> Self {
         Self { error: Some(error), ..Self::new(name, size, class) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back_and_are_those_of_serde() {
+        for class in Class::ALL {
+            assert_eq!(Class::from_name(class.as_str()), Some(class));
+            assert_eq!(serde_json::to_string(&class).unwrap(), format!("\"{}\"", class.as_str()));
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cabotage_core::ErrorKind;
+use serde::{Deserialize, Serialize};
 
 use crate::Class;
 
@@ -19,7 +20,7 @@ pub struct Progress {
 }
 
 /// One reading of [`Progress`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Objects listed at the source and selected.
     pub listed: u64,

@@ -34,13 +34,13 @@ pub(crate) async fn recover(
         }
     }
     let mut aborted = 0_u64;
-    for (name, id) in &uploads {
-        if abort(destination, name, id, observer).await {
-            ledger.upload_ended(name).await?;
+    for upload in &uploads {
+        if abort(destination, &upload.name, &upload.id, observer).await {
+            ledger.upload_ended(&upload.name).await?;
             aborted += 1;
         }
     }
-    let recorded = |intent: &Intent| uploads.iter().any(|(name, _)| *name == intent.name);
+    let recorded = |intent: &Intent| uploads.iter().any(|upload| upload.name == intent.name);
     let begun = |intent: &&Intent| intent.multipart && intent.sha256.is_none() && !recorded(intent);
     for intent in intents.iter().filter(begun) {
         aborted += abort_unrecorded(destination, intent, observer).await;

@@ -7,10 +7,11 @@ use cabotage_layers::{ReadOnly, ResumeBody, ResumePolicy};
 use futures::TryStreamExt as _;
 use futures::stream::{BoxStream, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::acl_export::AclExport;
 use crate::budget::Budget;
-use crate::context::Context;
+use crate::context::{Context, Effort};
 use crate::dispatch::{Dispatcher, Halts, Seen};
 use crate::files::Files;
 use crate::join::{Joined, join};
@@ -19,8 +20,10 @@ use crate::order::{SpillOptions, in_byte_order};
 use crate::recover::recover;
 use crate::remnants::Counting;
 use crate::tally::{Tally, Totals};
+use crate::trouble_log::TroubleLog;
 use crate::{
     Ending, Event, Guards, Job, JobIdentity, Ledger, Observer, Outcome, Progress, Report, Side, Stop, keys,
+    run_log,
 };
 
 /// Outcomes under way to the tally.
@@ -61,12 +64,14 @@ pub async fn run(
     let (outcomes, receiver) = mpsc::channel(OUTCOMES);
     let tally = Tally::new(
         files,
+        TroubleLog::start(&context).await?,
         Arc::clone(&context.progress),
         Arc::clone(&observer),
         context.options.accept_losses.clone(),
         halts.drain.clone(),
     );
-    let tally = tokio::spawn(tally.consume(receiver));
+    let tally = AbortOnDropHandle::new(tokio::spawn(tally.consume(receiver)));
+    let _keeping = run_log::keep_progress(context.ledger.clone(), context.run, Arc::clone(&context.progress));
     let counting =
         Counting::start(&context.source, &context.options.selection, context.options.count_remnants);
     let candidates = candidates(&context, outcomes.clone()).await?;
@@ -99,7 +104,8 @@ async fn open(job: Job, ledger: Ledger, progress: Arc<Progress>) -> Result<Conte
         job.destination.label,
         if job.options.dry_run { " (dry run)" } else { "" }
     );
-    let run = ledger.start_run(&summary).await?;
+    let run =
+        ledger.start_run(run_log::kind(&job.options), &summary, &run_log::settings(&job.options)).await?;
     let mut source = job.source;
     let access_lists =
         source.probe.as_ref().is_some_and(|probe| probe.access_lists(&source.prefix).is_some());
@@ -114,6 +120,7 @@ async fn open(job: Job, ledger: Ledger, progress: Arc<Progress>) -> Result<Conte
         parts: Arc::new(Semaphore::new(job.options.concurrency)),
         progress,
         access_lists,
+        effort: Effort { attempts: 0, started: Timestamp::now() },
         options: Arc::new(job.options),
     })
 }
@@ -149,7 +156,7 @@ async fn conclude(
 ) -> Result<Report> {
     if let Err(error) = ended {
         if totals.counts.listed == 0 && totals.stopped.is_none() {
-            let _ = context.ledger.finish_run(context.run, "stopped").await;
+            let _ = context.ledger.finish_run(context.run, "stopped", None).await;
             let _ = context.ledger.clone().close().await;
             return Err(error);
         }
@@ -168,11 +175,7 @@ async fn conclude(
     }
     let interrupted = stop.drain.is_cancelled() || stop.abort.is_cancelled();
     let ending = ending(&totals, interrupted, seen.complete);
-    let outcome =
-        serde_json::to_value(ending).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-    context.ledger.finish_run(context.run, &outcome).await?;
-    let ledger = context.ledger.path().to_string_lossy().into_owned();
-    context.ledger.clone().close().await?;
+    let stopped_by = totals.stopped.as_ref().map(|error| error.kind().name());
     let report = Report {
         format: 1,
         run: Some(context.run),
@@ -199,10 +202,25 @@ async fn conclude(
         destination_only: seen.destination_only,
         listing_complete: seen.complete,
         guards: seen.guards,
-        ledger: Some(ledger),
+        ledger: Some(context.ledger.path().to_string_lossy().into_owned()),
         next: Vec::new(),
     };
-    Ok(report.with_advice(context.options.verify, context.options.command.as_deref()))
+    let report = report.with_advice(context.options.verify, context.options.command.as_deref());
+    end_record(context, &report, stopped_by).await?;
+    Ok(report)
+}
+
+/// The last words in the ledger.
+async fn end_record(context: &Context, report: &Report, stopped_by: Option<String>) -> Result<()> {
+    let Context { ledger, options, run, .. } = context;
+    // Who has seen every object has renewed what is still wrong.
+    if report.listing_complete && !options.dry_run && options.selection.keys_from.is_none() {
+        ledger.forget_troubles_before(*run).await?;
+    }
+    let ending = serde_json::to_value(report.ending).unwrap_or_default();
+    let outcome = ending.as_str().unwrap_or_default();
+    ledger.finish_run(*run, outcome, Some(run_log::stored(report, stopped_by))).await?;
+    ledger.clone().close().await
 }
 
 fn ending(totals: &Totals, interrupted: bool, complete: bool) -> Ending {

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::files::Files;
+use crate::trouble_log::TroubleLog;
 use crate::{Class, Counts, Event, FailureGroup, Levels, LossCount, Observer, Outcome, Progress, Verdict};
 
 /// Examples kept of each kind of failure.
@@ -41,6 +42,7 @@ pub(crate) struct Totals {
 pub(crate) struct Tally {
     totals: Totals,
     files: Files,
+    troubles: TroubleLog,
     progress: Arc<Progress>,
     observer: Arc<dyn Observer>,
     accepted: BTreeSet<LossName>,
@@ -52,12 +54,22 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new(
         files: Files,
+        troubles: TroubleLog,
         progress: Arc<Progress>,
         observer: Arc<dyn Observer>,
         accepted: BTreeSet<LossName>,
         halt: CancellationToken,
     ) -> Self {
-        Self { totals: Totals::default(), files, progress, observer, accepted, halt, window: VecDeque::new() }
+        Self {
+            totals: Totals::default(),
+            files,
+            troubles,
+            progress,
+            observer,
+            accepted,
+            halt,
+            window: VecDeque::new(),
+        }
     }
 
     /// Runs until all senders are gone.
@@ -67,7 +79,11 @@ impl Tally {
             if outcomes.is_empty() {
                 self.write_files(Files::flush);
             }
+            if self.troubles.is_due(outcomes.is_empty()) {
+                self.record_troubles().await;
+            }
         }
+        self.record_troubles().await;
         if let Err(error) = std::mem::take(&mut self.files).finish() {
             self.stop(error);
         }
@@ -78,10 +94,19 @@ impl Tally {
         self.write_files(|files| files.add(&outcome));
         self.count(&outcome);
         self.progress.done(outcome.size, outcome.class.is_trouble());
-        if outcome.class.is_trouble() {
-            self.tell(&outcome);
+        let text = outcome.class.is_undone().then(|| self.text(&outcome));
+        self.troubles.take(&outcome, text.as_deref());
+        if let Some(text) = text.filter(|_| outcome.class.is_trouble()) {
+            self.tell(&outcome, text);
         }
         self.judge(outcome);
+    }
+
+    /// What the ledger can't keep stops the run.
+    async fn record_troubles(&mut self) {
+        if let Err(error) = self.troubles.flush().await {
+            self.stop(error);
+        }
     }
 
     /// A file that can't be written stops the run.
@@ -117,12 +142,21 @@ impl Tally {
         }
     }
 
-    fn tell(&mut self, outcome: &Outcome) {
+    /// What became of an object that is not done, with its name.
+    fn text(&self, outcome: &Outcome) -> String {
         let name = display_key(&outcome.name);
-        let (group, text) = match &outcome.error {
-            Some(error) => (error.kind().name(), naming(&name, error)),
-            None => ("refused".to_owned(), format!("{name}: {}", self.refusal(outcome))),
-        };
+        match (&outcome.error, outcome.class) {
+            (Some(error), _) => naming(&name, error),
+            (None, Class::Refused) => format!("{name}: {}", self.refusal(outcome)),
+            (None, Class::Deferred) => format!("{name}: archived at the source; restore it and run again"),
+            (None, Class::Vanished) => format!("{name}: gone from the source since it was listed"),
+            (None, _) => format!("{name}: the run ended before it was done; run again"),
+        }
+    }
+
+    fn tell(&mut self, outcome: &Outcome, text: String) {
+        let name = display_key(&outcome.name);
+        let group = outcome.error.as_ref().map_or_else(|| "refused".to_owned(), |error| error.kind().name());
         let kind = outcome.error.as_ref().map(Error::kind);
         self.totals.mismatches += u64::from(kind == Some(ErrorKind::VerifyMismatch));
         let group = self.totals.failures.entry(group).or_default();

@@ -4,6 +4,7 @@ use cabotage_core::Loss;
 fn tally(halt: &CancellationToken) -> Tally {
     Tally::new(
         Files::default(),
+        TroubleLog::default(),
         Arc::default(),
         Arc::new(()),
         BTreeSet::from([LossName::TagDropped]),

@@ -8,7 +8,7 @@ use cabotage_core::{
     disposition,
 };
 
-use crate::context::Context;
+use crate::context::{Context, Effort};
 use crate::existing::{adopt, read_back, recognise};
 use crate::transfer::{self, Preparation, Prepared, Receipt, Task};
 use crate::verify::{self, Checked};
@@ -31,9 +31,11 @@ pub(crate) async fn work(context: &Context, name: Arc<str>, listed: ObjectInfo, 
     let mut listed = listed;
     let mut reread = false;
     let mut attempt = 1;
+    let started = Timestamp::now();
     loop {
+        let context = &context.on(Effort { attempts: attempt + u32::from(reread), started });
         let error = match once(context, &name, &listed, &work).await {
-            Ok(outcome) => return outcome,
+            Ok(outcome) => return Outcome { attempts: context.effort.attempts, ..outcome },
             Err(error) => missing_where(context, &name, error).await,
         };
         match disposition(error.kind(), Scope::Object) {
@@ -46,14 +48,14 @@ pub(crate) async fn work(context: &Context, name: Arc<str>, listed: ObjectInfo, 
                 reread = true;
                 match look_again(context, &name).await {
                     Ok(info) => listed = info,
-                    Err(error) => return ended(name, &listed, error),
+                    Err(error) => return ended(context, name, &listed, error),
                 }
             }
             _ => {
                 if attempt == 1 && !reread && is_refusal(&error) {
                     forget_intent(context, &name).await;
                 }
-                return ended(name, &listed, error);
+                return ended(context, name, &listed, error);
             }
         }
     }
@@ -96,15 +98,22 @@ async fn forget_intent(context: &Context, name: &str) {
 }
 
 /// The outcome of an object whose last attempt failed so.
-fn ended(name: Arc<str>, listed: &ObjectInfo, error: Error) -> Outcome {
+fn ended(context: &Context, name: Arc<str>, listed: &ObjectInfo, error: Error) -> Outcome {
     let class = match (error.kind(), disposition(error.kind(), Scope::Object)) {
-        (ErrorKind::NotFound, _) => return Outcome::new(name, listed.size, Class::Vanished),
+        (ErrorKind::NotFound, _) => {
+            let attempts = context.effort.attempts;
+            return Outcome { attempts, ..Outcome::new(name, listed.size, Class::Vanished) };
+        }
         (ErrorKind::DestinationConflict, _) => Class::Conflict,
         (_, Disposition::Defer) => Class::Deferred,
         (_, Disposition::StopRun | Disposition::PauseEndpoint) => Class::Unfinished,
         _ => Class::Failed,
     };
-    Outcome { source_etag: listed.etag.clone(), ..Outcome::because(name, listed.size, class, error) }
+    Outcome {
+        source_etag: listed.etag.clone(),
+        attempts: context.effort.attempts,
+        ..Outcome::because(name, listed.size, class, error)
+    }
 }
 
 async fn once(context: &Context, name: &Arc<str>, listed: &ObjectInfo, work: &Work) -> Result<Outcome> {
@@ -212,6 +221,9 @@ pub(crate) async fn settle(
         losses: names,
         run: context.run,
         finished: Timestamp::now(),
+        attempts: context.effort.attempts,
+        started: context.effort.started,
+        destination_attributes: checked.info.attributes.as_ref().map(cabotage_core::Attributes::digest),
     };
     context.ledger.record(row).await?;
     Ok(Outcome {

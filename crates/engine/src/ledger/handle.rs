@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use cabotage_core::{Error, ErrorKind, Operation, Result, UploadId};
+use cabotage_core::{Error, ErrorKind, Operation, Result};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -13,7 +13,7 @@ use super::error::{Failure, of_io};
 use super::lock::Lock;
 use super::reader::{self, Query};
 use super::writer::{Change, Request, Writer};
-use super::{Intent, JobIdentity, Row, schema, sql};
+use super::{JobIdentity, schema};
 
 /// Requests that may wait; more callers wait for a place.
 const QUEUE: usize = 4096;
@@ -83,99 +83,6 @@ impl Ledger {
         &self.0.path
     }
 
-    /// Up to `limit` rows by the bytes of their names, from the first after that name (exclusive).
-    ///
-    /// # Errors
-    /// `LedgerCorrupt` when the file is damaged, and other failures of SQLite.
-    pub async fn rows_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Row>> {
-        let after = after.map(str::to_owned);
-        self.ask(move |conn| sql::rows_after(conn, after.as_deref(), limit)).await
-    }
-
-    /// The row of that name.
-    ///
-    /// # Errors
-    /// As [`rows_after`](Self::rows_after).
-    pub async fn row(&self, name: &str) -> Result<Option<Row>> {
-        let name = name.to_owned();
-        self.ask(move |conn| sql::row(conn, &name)).await
-    }
-
-    /// All intents, by name. At the start of a run: those left by a run that died.
-    ///
-    /// # Errors
-    /// As [`rows_after`](Self::rows_after).
-    pub async fn intents(&self) -> Result<Vec<Intent>> {
-        self.ask(sql::intents).await
-    }
-
-    /// All uploads that were started and not ended, by name.
-    ///
-    /// # Errors
-    /// As [`rows_after`](Self::rows_after).
-    pub async fn uploads(&self) -> Result<Vec<(String, UploadId)>> {
-        self.ask(sql::uploads).await
-    }
-
-    /// Records that a write begins; replaces an older intent of that name.
-    ///
-    /// # Errors
-    /// `TooLarge` for a size above 2⁶³−1, else as every change: `NoSpace`, `LedgerCorrupt`, `LedgerHeld` when another
-    /// program writes to the file for long.
-    pub async fn intend(&self, intent: Intent) -> Result<()> {
-        self.check_size(intent.size)?;
-        self.change(Change::Intend(intent)).await
-    }
-
-    /// Records that an object is done, and forgets its intent in the same transaction.
-    ///
-    /// # Errors
-    /// As [`intend`](Self::intend).
-    pub async fn record(&self, row: Row) -> Result<()> {
-        self.check_size(row.size)?;
-        self.change(Change::Record(row)).await
-    }
-
-    /// Forgets an intent: nothing was written. Without effect when there is none.
-    ///
-    /// # Errors
-    /// As [`intend`](Self::intend).
-    pub async fn drop_intent(&self, name: &str) -> Result<()> {
-        self.change(Change::DropIntent(name.to_owned())).await
-    }
-
-    /// Records an upload, to be called before its first part is sent; replaces an older one of that name.
-    ///
-    /// # Errors
-    /// As [`intend`](Self::intend).
-    pub async fn upload_started(&self, name: &str, id: &UploadId) -> Result<()> {
-        self.change(Change::UploadStarted(name.to_owned(), id.clone())).await
-    }
-
-    /// Forgets an upload: it was completed or aborted. Without effect when there is none.
-    ///
-    /// # Errors
-    /// As [`intend`](Self::intend).
-    pub async fn upload_ended(&self, name: &str) -> Result<()> {
-        self.change(Change::UploadEnded(name.to_owned())).await
-    }
-
-    /// Records that a run begins and gives its number, from 1. The command's text must hold no secret.
-    ///
-    /// # Errors
-    /// As [`intend`](Self::intend).
-    pub async fn start_run(&self, command: &str) -> Result<i64> {
-        self.apply(Change::StartRun(command.to_owned())).await
-    }
-
-    /// Records how a run ended.
-    ///
-    /// # Errors
-    /// As [`intend`](Self::intend).
-    pub async fn finish_run(&self, run: i64, outcome: &str) -> Result<()> {
-        self.change(Change::FinishRun(run, outcome.to_owned())).await
-    }
-
     /// Finishes what was asked for, moves the log into the file and releases the lock. Other handles fail from then on.
     ///
     /// # Errors
@@ -191,11 +98,11 @@ impl Ledger {
         done.await.map_err(|_| self.gone())?.map(|_| ())
     }
 
-    async fn change(&self, change: Change) -> Result<()> {
+    pub(super) async fn change(&self, change: Change) -> Result<()> {
         self.apply(change).await.map(|_| ())
     }
 
-    async fn apply(&self, change: Change) -> Result<i64> {
+    pub(super) async fn apply(&self, change: Change) -> Result<i64> {
         let (reply, done) = oneshot::channel();
         self.send(Request::Apply(change, reply)).await?;
         done.await.map_err(|_| self.gone())?
@@ -206,7 +113,7 @@ impl Ledger {
         changes.send(request).await.map_err(|_| self.gone())
     }
 
-    async fn ask<T, F>(&self, question: F) -> Result<T>
+    pub(super) async fn ask<T, F>(&self, question: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -219,7 +126,7 @@ impl Ledger {
         result.map_err(|e| Failure::of("reading the ledger", &e).at(self.path()))
     }
 
-    fn check_size(&self, size: u64) -> Result<()> {
+    pub(super) fn check_size(&self, size: u64) -> Result<()> {
         if i64::try_from(size).is_ok() {
             return Ok(());
         }

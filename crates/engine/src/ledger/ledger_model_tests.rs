@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tempfile::TempDir;
 
-use super::tests::{intent, job, row};
+use super::tests::{intent, job, row, upload};
 use super::*;
 
 const NAMES: [&str; 6] = ["", "a", "a\0", "a/b", "\u{ff5e}", "\u{1F600}"];
@@ -16,7 +16,7 @@ const NAMES: [&str; 6] = ["", "a", "a\0", "a/b", "\u{ff5e}", "\u{1F600}"];
 struct Model {
     rows: BTreeMap<String, Row>,
     intents: BTreeMap<String, Intent>,
-    uploads: BTreeMap<String, UploadId>,
+    uploads: BTreeMap<String, OpenUpload>,
     runs: i64,
 }
 
@@ -26,7 +26,7 @@ impl Model {
         assert_eq!(ledger.rows_after(None, 100).await.unwrap(), rows, "{what}");
         let intents: Vec<_> = self.intents.values().cloned().collect();
         assert_eq!(ledger.intents().await.unwrap(), intents, "{what}");
-        let uploads: Vec<_> = self.uploads.iter().map(|(name, id)| (name.clone(), id.clone())).collect();
+        let uploads: Vec<_> = self.uploads.values().cloned().collect();
         assert_eq!(ledger.uploads().await.unwrap(), uploads, "{what}");
     }
 
@@ -56,12 +56,13 @@ impl Model {
             }
             5 => {
                 let id = UploadId(format!("upload-{}", random.random::<u32>()));
-                ledger.upload_started(name, &id).await.unwrap();
-                self.uploads.insert(key, id);
+                let upload = OpenUpload { id, ..upload(name) };
+                ledger.upload_started(upload.clone()).await.unwrap();
+                self.uploads.insert(key, upload);
             }
             _ => {
                 self.runs += 1;
-                assert_eq!(ledger.start_run("test").await.unwrap(), self.runs);
+                assert_eq!(ledger.start_run(RunKind::Pass, "test", "{}").await.unwrap(), self.runs);
             }
         }
     }

@@ -48,6 +48,22 @@ pub(super) fn row(name: &str) -> Row {
         losses: vec![],
         run: 1,
         finished: Timestamp::from_millisecond(1_700_000_001_234).unwrap(),
+        attempts: 2,
+        started: Timestamp::from_millisecond(1_700_000_000_234).unwrap(),
+        destination_attributes: Some(Sha256::of(b"as told")),
+    }
+}
+
+pub(super) fn upload(name: &str) -> OpenUpload {
+    OpenUpload {
+        name: name.to_owned(),
+        id: UploadId("id-1".into()),
+        source_etag: Some(ETag::new("0x8D")),
+        size: 100,
+        part_size: 30,
+        options: Sha256::of(b"options"),
+        started: Timestamp::from_millisecond(1_700_000_000_002).unwrap(),
+        hashed: None,
     }
 }
 
@@ -62,20 +78,20 @@ pub(super) fn intent(name: &str) -> Intent {
     }
 }
 
-fn open(dir: &TempDir) -> Ledger {
+pub(super) fn open(dir: &TempDir) -> Ledger {
     Ledger::open(dir.path(), &job()).unwrap()
 }
 
-fn file(dir: &TempDir) -> std::path::PathBuf {
+pub(super) fn file(dir: &TempDir) -> std::path::PathBuf {
     Ledger::file(dir.path(), &job())
 }
 
 /// What opening fails with.
-fn refusal(dir: &TempDir) -> cabotage_core::Error {
+pub(super) fn refusal(dir: &TempDir) -> cabotage_core::Error {
     Ledger::open(dir.path(), &job()).unwrap_err()
 }
 
-async fn made(rows: usize) -> TempDir {
+pub(super) async fn made(rows: usize) -> TempDir {
     let dir = TempDir::new().unwrap();
     let ledger = open(&dir);
     join_all((0..rows).map(|n| ledger.record(row(&format!("{n:05}"))))).await;
@@ -104,6 +120,7 @@ async fn every_value_comes_back() {
         sha256: None,
         destination_etag: None,
         destination_version: None,
+        destination_attributes: None,
         verdict: Verdict::StoredUnread,
         ..row("bare")
     };
@@ -211,10 +228,10 @@ const CHILD: &str = "CABOTAGE_TEST_LEDGER_CHILD";
 async fn child_that_dies() {
     let Ok(dir) = std::env::var(CHILD) else { return };
     let ledger = Ledger::open(Path::new(&dir), &job()).unwrap();
-    assert_eq!(ledger.start_run("first").await.unwrap(), 1);
+    assert_eq!(ledger.start_run(RunKind::Pass, "first", "{}").await.unwrap(), 1);
     ledger.intend(intent("done")).await.unwrap();
     ledger.intend(intent("left")).await.unwrap();
-    ledger.upload_started("left", &UploadId("id-1".into())).await.unwrap();
+    ledger.upload_started(upload("left")).await.unwrap();
     ledger.record(row("done")).await.unwrap();
     std::process::abort();
 }
@@ -232,12 +249,12 @@ async fn what_was_told_survives_a_crash() {
     let ledger = open(&dir);
     assert_eq!(ledger.rows_after(None, 10).await.unwrap(), [row("done")]);
     assert_eq!(ledger.intents().await.unwrap(), [intent("left")]);
-    assert_eq!(ledger.uploads().await.unwrap(), [("left".to_owned(), UploadId("id-1".into()))]);
+    assert_eq!(ledger.uploads().await.unwrap(), [upload("left")]);
     ledger.upload_ended("left").await.unwrap();
     ledger.drop_intent("left").await.unwrap();
     assert!(ledger.uploads().await.unwrap().is_empty() && ledger.intents().await.unwrap().is_empty());
-    assert_eq!(ledger.start_run("second").await.unwrap(), 2);
-    ledger.finish_run(2, "complete").await.unwrap();
+    assert_eq!(ledger.start_run(RunKind::Pass, "second", "{}").await.unwrap(), 2);
+    ledger.finish_run(2, "complete", None).await.unwrap();
 }
 
 #[tokio::test]

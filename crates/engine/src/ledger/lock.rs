@@ -68,7 +68,7 @@ fn held(path: &Path, file: &mut File) -> Error {
 }
 
 /// This machine's name where the system tells it in a file or the environment.
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     std::fs::read_to_string(PathBuf::from("/proc/sys/kernel/hostname"))
         .ok()
         .or_else(|| std::env::var("HOSTNAME").ok())

@@ -3,18 +3,24 @@
 //! One SQLite file per source–destination pair. An intent is recorded before a write, the outcome after it; only
 //! then is an object done. No secret ever enters. The file's format is described in `LEDGER.md`.
 
+mod changes;
 mod error;
 mod handle;
 mod lock;
+mod look;
+mod questions;
 mod reader;
+mod run_types;
 mod schema;
 mod sql;
 mod types;
 mod writer;
 
 pub use handle::Ledger;
+pub use look::LedgerReader;
 pub(crate) use reader::row_stream;
-pub use types::{Intent, JobIdentity, Row};
+pub use run_types::{Count, LedgerCounts, LoggedChange, RunKind, RunRecord};
+pub use types::{DonePart, HashMark, Intent, JobIdentity, OpenUpload, Row, Trouble};
 
 #[cfg(test)]
 #[path = "ledger_tests.rs"]
@@ -23,3 +29,7 @@ mod tests;
 #[cfg(test)]
 #[path = "ledger_model_tests.rs"]
 mod model_tests;
+
+#[cfg(test)]
+#[path = "format_2_tests.rs"]
+mod format_2_tests;

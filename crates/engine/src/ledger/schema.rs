@@ -6,19 +6,22 @@ use std::time::Duration;
 use cabotage_core::{Result, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
-use super::JobIdentity;
 use super::error::{Failure, of_io};
 use super::lock::private_file;
+use super::{JobIdentity, sql};
 
 /// The schema that this program writes; `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 /// "CABT": marks the file as a ledger; `PRAGMA application_id`.
 pub(super) const APPLICATION_ID: i64 = 0x4341_4254;
 /// Files up to this size are checked whole on opening; a larger one is checked page by page as it is read.
 const CHECKED_WHOLE: u64 = 256 << 20;
 const BUSY: Duration = Duration::from_secs(20);
 
-const SCHEMA_1: &str = include_str!("schema_1.sql");
+const SCHEMA: &str = include_str!("schema_2.sql");
+const VIEWS: &str = include_str!("views_2.sql");
+/// What turns a file of format 1 into one of format 2, but for the views.
+const FROM_1: &str = include_str!("migrate_1_2.sql");
 
 /// Opens the file for the writer: creates it where there is none, and checks that it is sound, of a known version
 /// and of this job.
@@ -75,7 +78,24 @@ fn prepare(conn: &mut Connection, path: &Path, job: &JobIdentity) -> Result<(), 
     if fresh {
         return create(conn, job).map_err(|e| Failure::of("creating the ledger", &e));
     }
-    check_job(conn, job)
+    check_job(conn, job)?;
+    convert(conn)
+}
+
+/// Brings a file of an older format to this one, in one transaction: a file is of the old format or of the new one.
+fn convert(conn: &mut Connection) -> Result<(), Failure> {
+    let converting = |e: rusqlite::Error| Failure::of("converting the ledger from format 1", &e);
+    if number(conn, "user_version").map_err(converting)? == VERSION {
+        return Ok(());
+    }
+    let change = |conn: &mut Connection| -> rusqlite::Result<()> {
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+        tx.execute_batch(FROM_1)?;
+        tx.execute_batch(VIEWS)?;
+        tx.pragma_update(None, "user_version", VERSION)?;
+        tx.commit()
+    };
+    change(conn).map_err(converting)
 }
 
 /// Durable commits, readers that don't wait for the writer, and a log that doesn't grow for ever.
@@ -88,7 +108,7 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |row| row.get::<_, i64>(0)).map(|_| ())
 }
 
-fn number(conn: &Connection, pragma: &str) -> rusqlite::Result<i64> {
+pub(super) fn number(conn: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     conn.pragma_query_value(None, pragma, |row| row.get(0))
 }
 
@@ -97,7 +117,7 @@ fn is_fresh(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(tables == 0 && number(conn, "application_id")? == 0 && number(conn, "user_version")? == 0)
 }
 
-fn check_version(conn: &Connection) -> Result<(), Failure> {
+pub(super) fn check_version(conn: &Connection) -> Result<(), Failure> {
     let reading = |e: rusqlite::Error| Failure::of("reading the ledger's version", &e);
     if number(conn, "application_id").map_err(reading)? != APPLICATION_ID {
         return Err(Failure::conflict(
@@ -106,7 +126,7 @@ fn check_version(conn: &Connection) -> Result<(), Failure> {
         ));
     }
     match number(conn, "user_version").map_err(reading)? {
-        VERSION => Ok(()),
+        1..=VERSION => Ok(()),
         newer if newer > VERSION => Err(Failure::conflict(
             format!("the ledger has format {newer}; this program knows up to {VERSION}"),
             "use the version of this program that wrote it, or a newer one",
@@ -128,7 +148,8 @@ fn check_sound(conn: &Connection, path: &Path) -> Result<(), Failure> {
 
 fn create(conn: &mut Connection, job: &JobIdentity) -> rusqlite::Result<()> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-    tx.execute_batch(SCHEMA_1)?;
+    tx.execute_batch(SCHEMA)?;
+    tx.execute_batch(VIEWS)?;
     tx.execute(
         "INSERT INTO job (id, source, destination, created, program) VALUES (1, ?1, ?2, ?3, ?4)",
         params![job.source, job.destination, Timestamp::now().as_millisecond(), env!("CARGO_PKG_VERSION")],
@@ -139,12 +160,7 @@ fn create(conn: &mut Connection, job: &JobIdentity) -> rusqlite::Result<()> {
 }
 
 fn check_job(conn: &Connection, job: &JobIdentity) -> Result<(), Failure> {
-    let stored = conn
-        .query_row("SELECT source, destination FROM job WHERE id = 1", [], |row| {
-            Ok(JobIdentity { source: row.get(0)?, destination: row.get(1)? })
-        })
-        .optional()
-        .map_err(|e| Failure::of("reading the ledger's job", &e))?;
+    let stored = sql::job(conn).optional().map_err(|e| Failure::of("reading the ledger's job", &e))?;
     match stored {
         Some(stored) if stored == *job => Ok(()),
         Some(stored) => Err(Failure::conflict(

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use cabotage_core::{Error, Result, UploadId};
+use cabotage_core::{Error, Result};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::Failure;
-use super::lock::Lock;
-use super::{Intent, Row, sql};
+use super::lock::{Lock, host_name};
+use super::sql;
+use crate::{DonePart, HashMark, Intent, OpenUpload, Row, RunKind, Trouble};
 
 /// Most changes of one transaction.
 const GROUP: usize = 4096;
@@ -19,10 +20,17 @@ pub(super) enum Change {
     Intend(Intent),
     Record(Row),
     DropIntent(String),
-    UploadStarted(String, UploadId),
+    Forget(String),
+    UploadStarted(OpenUpload),
+    PartDone(String, DonePart, Option<HashMark>),
     UploadEnded(String),
-    StartRun(String),
-    FinishRun(i64, String),
+    Troubles(Vec<Trouble>, Vec<String>),
+    ForgetTroublesBefore(i64),
+    StartRun(RunKind, String, String),
+    SaveProgress(i64, String),
+    FinishRun(i64, String, Option<String>),
+    CloseJob,
+    ReopenJob,
 }
 
 /// Where to tell that a change is durable; the number is that of a started run, else 0.
@@ -126,12 +134,33 @@ fn apply_one(conn: &Connection, change: &Change) -> rusqlite::Result<i64> {
         Change::Record(row) => {
             sql::put_row(conn, row)?;
             sql::drop_intent(conn, &row.name)?;
+            sql::drop_trouble(conn, &row.name)?;
         }
         Change::DropIntent(name) => sql::drop_intent(conn, name)?,
-        Change::UploadStarted(name, id) => sql::put_upload(conn, name, id)?,
+        Change::Forget(name) => {
+            sql::drop_row(conn, name)?;
+            sql::drop_trouble(conn, name)?;
+        }
+        Change::UploadStarted(upload) => sql::put_upload(conn, upload)?,
+        Change::PartDone(name, part, mark) => {
+            sql::put_part(conn, name, part)?;
+            mark.as_ref().map_or(Ok(()), |mark| sql::put_mark(conn, name, mark))?;
+        }
         Change::UploadEnded(name) => sql::drop_upload(conn, name)?,
-        Change::StartRun(command) => return sql::start_run(conn, command),
-        Change::FinishRun(run, outcome) => sql::finish_run(conn, *run, outcome)?,
+        Change::Troubles(found, settled) => {
+            settled.iter().try_for_each(|name| sql::drop_trouble(conn, name))?;
+            found.iter().try_for_each(|trouble| sql::put_trouble(conn, trouble))?;
+        }
+        Change::ForgetTroublesBefore(run) => sql::drop_troubles_before(conn, *run)?,
+        Change::StartRun(kind, command, settings) => {
+            return sql::start_run(conn, *kind, command, settings, &host_name());
+        }
+        Change::SaveProgress(run, progress) => sql::save_progress(conn, *run, progress)?,
+        Change::FinishRun(run, outcome, report) => {
+            sql::finish_run(conn, *run, outcome, report.as_deref())?;
+        }
+        Change::CloseJob => sql::close_job(conn)?,
+        Change::ReopenJob => sql::reopen_job(conn)?,
     }
     Ok(0)
 }

@@ -16,9 +16,9 @@ use tokio::task::JoinSet;
 
 use super::single::{expect_length, hash};
 use super::{Prepared, Receipt, look_first, recognise, source_changed};
-use crate::Intent;
 use crate::context::Context;
 use crate::plan::Cut;
+use crate::{Intent, OpenUpload};
 
 pub(super) async fn copy(context: &Context, prepared: &Prepared, cut: Cut) -> Result<Receipt> {
     let store = &context.destination.store;
@@ -30,7 +30,7 @@ pub(super) async fn copy(context: &Context, prepared: &Prepared, cut: Cut) -> Re
         .start_upload(&prepared.destination_key, options)
         .await
         .map_err(|e| e.on(&prepared.destination_key))?;
-    context.ledger.upload_started(&prepared.name, upload.id()).await?;
+    context.ledger.upload_started(open_upload(prepared, cut, upload.as_ref())).await?;
     let (error, sha256) = match fill(context, prepared, cut, &upload).await {
         Ok((parts, sha256)) => match complete(context, prepared, upload.as_ref(), &parts, enforced).await {
             Ok(written) => {
@@ -86,6 +86,19 @@ async fn complete(
         look_first(context, prepared).await?;
     }
     upload.complete(parts).await
+}
+
+fn open_upload(prepared: &Prepared, cut: Cut, upload: &dyn Upload) -> OpenUpload {
+    OpenUpload {
+        name: prepared.name.to_string(),
+        id: upload.id().clone(),
+        source_etag: prepared.source.etag.clone(),
+        size: prepared.source.size,
+        part_size: cut.part,
+        options: prepared.options.attributes.digest(),
+        started: Timestamp::now(),
+        hashed: None,
+    }
 }
 
 fn intent(prepared: &Prepared, sha256: Option<Sha256>) -> Intent {

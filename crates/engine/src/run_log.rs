@@ -1,0 +1,85 @@
+//! What the ledger keeps of a run: its settings, how far it has got, how it ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{Adopt, Ledger, Options, Overwrite, Progress, Report, RunKind, Verify};
+
+/// How often the ledger is told how far a run has got.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// What may differ from run to run of one job, for the ledger. Nothing secret.
+#[derive(Serialize)]
+struct Settings {
+    concurrency: usize,
+    memory: u64,
+    part_threshold: u64,
+    max_objects: Option<u64>,
+    overwrite: &'static str,
+    adopt: Option<&'static str>,
+    verify: &'static str,
+    some_names: bool,
+}
+
+/// The settings as JSON.
+pub(crate) fn settings(options: &Options) -> String {
+    let settings = Settings {
+        concurrency: options.concurrency,
+        memory: options.memory,
+        part_threshold: options.part_threshold,
+        max_objects: options.max_objects,
+        overwrite: match options.overwrite {
+            Overwrite::Never => "never",
+            Overwrite::Ours => "ours",
+            Overwrite::Always => "always",
+        },
+        adopt: options.adopt.map(|adopt| match adopt {
+            Adopt::Content => "content",
+            Adopt::Size => "size",
+        }),
+        verify: match options.verify {
+            Verify::ServerChecked => "server-checked",
+            Verify::ReadBack => "read-back",
+        },
+        some_names: options.selection.keys_from.is_some(),
+    };
+    json(&settings)
+}
+
+/// What a run with those options is for.
+pub(crate) fn kind(options: &Options) -> RunKind {
+    if options.dry_run { RunKind::DryRun } else { RunKind::Pass }
+}
+
+/// Tells the ledger every few seconds how far the run has got, until it is dropped.
+pub(crate) fn keep_progress(ledger: Ledger, run: i64, progress: Arc<Progress>) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            if let Err(error) = ledger.save_progress(run, json(&progress.snapshot())).await {
+                tracing::debug!(%error, "the progress could not be recorded");
+            }
+        }
+    }))
+}
+
+/// The report as the ledger keeps it: JSON without names of objects, which texts of failures hold.
+pub(crate) fn stored(report: &Report, stopped_by: Option<String>) -> String {
+    let mut value = serde_json::to_value(report).unwrap_or_default();
+    for (_, group) in value.get_mut("failures").and_then(Value::as_object_mut).into_iter().flatten() {
+        group.as_object_mut().map(|group| group.remove("examples"));
+    }
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("stopped".into(), stopped_by.into());
+        fields.remove("next");
+    }
+    value.to_string()
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
