@@ -11,6 +11,7 @@
 )]
 
 mod binary;
+pub mod fast_s3;
 mod files;
 mod raw;
 mod servers;
