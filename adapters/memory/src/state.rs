@@ -5,7 +5,8 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 use cabotage_core::{
-    DeleteOptions, ETag, Error, ErrorKind, Key, ListOrder, PartInfo, Result, Support, Timestamp, WriteMode,
+    DeleteOptions, ETag, Error, ErrorKind, Key, ListOrder, PartInfo, Result, Support, Tags, Timestamp,
+    WriteMode,
 };
 
 use crate::object::Object;
@@ -99,6 +100,12 @@ impl State {
         let etag = object.etag.clone();
         self.objects.insert(Place::of(key.as_str(), self.order), (key.clone(), object));
         Ok(etag)
+    }
+
+    pub fn retag(&mut self, key: &Key, tags: Tags) {
+        if let Some((_, object)) = self.objects.get_mut(&Place::of(key.as_str(), self.order)) {
+            object.attributes.tags = Some(tags);
+        }
     }
 
     fn allow(&self, key: &Key, mode: &WriteMode) -> Result<()> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use cabotage_core::{
     Attributes, Capabilities, DeleteOptions, Detail, ETag, Error, ErrorKind, Key, ListScope, ListStream,
     ObjectBody, Operation, Payload, PresignMethod, Presigned, ReadOptions, Result, Storage, StoreId, Support,
-    TierClass, Timestamp, Upload, UploadId, UploadInfo, WriteMode, WriteOptions, Written,
+    Tags, TierClass, Timestamp, Upload, UploadId, UploadInfo, WriteMode, WriteOptions, Written,
 };
 use futures::stream::{BoxStream, StreamExt as _};
 
@@ -48,6 +48,12 @@ impl MemoryStore {
         self.state().reorder(capabilities.list_order);
         self.capabilities = Arc::new(capabilities);
         self
+    }
+
+    /// Replaces an object's tags and nothing else, ETag and time included, as Azure's Set Blob Tags does. Without effect
+    /// where there is no such object.
+    pub fn retag(&self, key: &Key, tags: Tags) {
+        self.state().retag(key, tags);
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

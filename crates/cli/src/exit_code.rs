@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Usage,
     /// Finished, and some objects are not at the demanded level, or a right is missing.
     Incomplete,
-    /// Something read back differs from what was written.
+    /// Something read back differs from what was written, or a comparison found a difference.
     Mismatch,
     /// Another run holds the ledger.
     LedgerHeld,
@@ -31,7 +31,7 @@ Exit codes:
     1  stopped by a failure
     2  the command line or the configuration is wrong
     3  finished, and some objects are not at the demanded level, or a right is missing
-    4  something read back differs from what was written
+    4  something read back differs from what was written, or a comparison found a difference
    11  another run holds the ledger
   130  interrupted";
 

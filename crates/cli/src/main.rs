@@ -6,6 +6,7 @@ mod cmd_config;
 mod cmd_head;
 mod cmd_ls;
 mod cmd_migrate;
+mod cmd_verify;
 mod exit_code;
 mod job_args;
 mod made_folders;
@@ -56,6 +57,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
     let exit = runtime.block_on(async {
         match &cli.command {
             Command::Migrate(args) => Box::pin(cmd_migrate::run(args, &cli.common, screen)).await,
+            Command::Verify(args) => Box::pin(cmd_verify::run(args, &cli.common, screen)).await,
             Command::Ls(args) => Box::pin(cmd_ls::run(args, &cli.common, screen)).await,
             Command::Head(args) => Box::pin(cmd_head::run(args, &cli.common)).await,
             Command::Cat(args) => Box::pin(cmd_cat::run(args, &cli.common)).await,

@@ -6,7 +6,7 @@ use cabotage::{Environment, Location, OpenOptions, Opened, Role, SecretSource, S
 use cabotage_core::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{cmd_cat, cmd_check_access, cmd_config, cmd_head, cmd_ls, cmd_migrate, exit_code};
+use crate::{cmd_cat, cmd_check_access, cmd_config, cmd_head, cmd_ls, cmd_migrate, cmd_verify, exit_code};
 
 /// Moves datasets between object stores and disks, verified.
 ///
@@ -29,6 +29,9 @@ pub(crate) enum Command {
     /// Copies all objects of SOURCE to DESTINATION, verified; run it again for what is new or changed.
     #[command(after_help = exit_code::HELP)]
     Migrate(Box<cmd_migrate::MigrateArgs>),
+    /// Compares SOURCE and DESTINATION, independent of the runs that moved the objects; writes to neither.
+    #[command(after_help = exit_code::HELP)]
+    Verify(Box<cmd_verify::VerifyArgs>),
     /// Lists what is in a location.
     Ls(cmd_ls::LsArgs),
     /// Shows an object's attributes.

@@ -76,6 +76,12 @@ impl Observer for Reporter {
             Event::Note(text) if !self.quiet => self.say(&format!("note: {text}")),
             Event::Note(_) => {}
             Event::Warning(text) => self.warn(text),
+            Event::Finding { name, kind, text } => match self.format {
+                LogFormat::Text => self.screen.line(&format!("{}: {name}: {text}", kind.as_str())),
+                LogFormat::Json => {
+                    tracing::error!(target: "cabotage", object = %name, finding = kind.as_str(), "{text}");
+                }
+            },
             Event::Trouble { name, class, kind, text } => match self.format {
                 LogFormat::Text => self.screen.line(&format!("{}: {text}", class_name(*class))),
                 LogFormat::Json => {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use cabotage_core::{Error, ErrorKind, Result};
-use cabotage_engine::Report;
+use serde::Serialize;
 
 /// The file of `--report`: made before the run, so that a place that can't be written is told at once, and moved to its
 /// name when it is whole. A device, a pipe or a link is written to and never replaced.
@@ -40,7 +40,7 @@ impl ReportFile {
 
     /// # Errors
     /// As [`ReportFile::new`].
-    pub(crate) fn save(mut self, report: &Report) -> Result<()> {
+    pub(crate) fn save(mut self, report: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(report)
             .map_err(|error| Error::new(ErrorKind::Internal, format!("the report is no JSON: {error}")))?;
         self.put(&(text + "\n")).map_err(|error| unwritable(&self.path, error))

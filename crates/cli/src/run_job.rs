@@ -1,15 +1,18 @@
 //! Runs a job and prints its report: what `migrate` and its kin have in common.
 
+use std::fmt::Display;
+use std::path::Path;
 use std::sync::Arc;
 
 use cabotage::{Location, Opened, Role, Stores, Target, refuse_inside, refuse_overlap};
 use cabotage_core::{Error, ErrorKind, Result};
 use cabotage_engine::{Job, Options, Progress, Report, Side, Stop};
+use serde::Serialize;
 
 use crate::exit_code::Exit;
 use crate::job_args::JobArgs;
 use crate::made_folders::MadeFolders;
-use crate::options::Common;
+use crate::options::{Common, SseCKeys};
 use crate::output::{Failure, Output};
 use crate::progress::Reporter;
 use crate::report_file::ReportFile;
@@ -30,7 +33,7 @@ pub(crate) async fn run_job(
     let mut signals = Signals::new()?;
     let made = MadeFolders::before_opening(&destination);
     let dry_run = options.dry_run;
-    let opening = open_both(args, common, stores, &source, &destination);
+    let opening = open_both((&source, &destination), &args.keys, Role::Destination, stores, common);
     let opened = signals.or_interrupted(opening).await;
     let checked = opened.and_then(|sides| refuse_places(args, &options, &sides.0, &sides.1).map(|()| sides));
     let report = match checked {
@@ -45,34 +48,39 @@ pub(crate) async fn run_job(
         made.remove();
     }
     let report = report?;
-    let exit = Exit::from(report.ending);
-    let printed = print(&report);
+    tell(&report, file)?;
+    Ok(Exit::from(report.ending))
+}
+
+/// Prints a report and saves it; a reader that is gone has read enough.
+pub(crate) fn tell<R: Display + Serialize>(report: &R, file: Option<ReportFile>) -> Result<(), Failure> {
+    let printed = print(report);
     if let Some(file) = file {
-        file.save(&report)?;
+        file.save(report)?;
     }
     match printed {
-        Ok(()) | Err(Failure::ReaderGone) => Ok(exit),
-        Err(failure) => Err(failure),
+        Err(Failure::ReaderGone) => Ok(()),
+        printed => printed,
     }
 }
 
-async fn open_both(
-    args: &JobArgs,
-    common: &Common,
+/// Opens source and destination, the latter in that role.
+pub(crate) async fn open_both(
+    (source, destination): (&Location, &Location),
+    keys: &SseCKeys,
+    role: Role,
     stores: &Stores,
-    source: &Location,
-    destination: &Location,
+    common: &Common,
 ) -> Result<(Opened, Opened)> {
-    let key = args.keys.source_sse_c_key_file.as_deref();
+    let key = keys.source_sse_c_key_file.as_deref();
     let source = common.open(source, stores, Role::Source, Target::Folder, key).await?;
-    let key = args.keys.destination_sse_c_key_file.as_deref();
-    let destination = common.open(destination, stores, Role::Destination, Target::Folder, key).await?;
+    let key = keys.destination_sse_c_key_file.as_deref();
+    let destination = common.open(destination, stores, role, Target::Folder, key).await?;
     Ok((source, destination))
 }
 
 /// Nothing that the run writes may lie in what is moved, and the two sides not in each other.
 fn refuse_places(args: &JobArgs, options: &Options, source: &Opened, destination: &Opened) -> Result<()> {
-    refuse_overlap(source, destination)?;
     let files = [
         ("--state", Some(options.state_dir.as_path())),
         ("--report", args.report.as_deref()),
@@ -80,8 +88,18 @@ fn refuse_places(args: &JobArgs, options: &Options, source: &Opened, destination
         ("--archived-list", options.archived_list.as_ref().map(|file| file.path.as_path())),
         ("--acl-export", options.acl_export.as_deref()),
     ];
+    refuse_files(&files, source, destination)
+}
+
+/// Refuses two sides that lie in each other, and files of the run (by their flags) that lie in one of them.
+pub(crate) fn refuse_files(
+    files: &[(&str, Option<&Path>)],
+    source: &Opened,
+    destination: &Opened,
+) -> Result<()> {
+    refuse_overlap(source, destination)?;
     for (flag, path) in files {
-        let Some(path) = path else { continue };
+        let Some(path) = *path else { continue };
         refuse_inside(source, flag, path)?;
         refuse_inside(destination, flag, path)?;
     }
@@ -100,15 +118,17 @@ async fn go(job: Job, reporter: &Reporter, signals: Signals) -> Result<Report> {
     }
 }
 
-fn never() -> Error {
+/// A watcher of a run never ends by itself.
+pub(crate) fn never() -> Error {
     Error::new(ErrorKind::Internal, "a watcher of the run ended before the run")
 }
 
-fn side(opened: Opened) -> Side {
+/// An opened location as an end of a run.
+pub(crate) fn side(opened: Opened) -> Side {
     Side { store: opened.store, probe: Some(opened.probe), prefix: opened.prefix, label: opened.label }
 }
 
-fn print(report: &Report) -> Result<(), Failure> {
+fn print(report: &impl Display) -> Result<(), Failure> {
     let mut output = Output::new();
     output.line(report.to_string().trim_end())?;
     output.finish()

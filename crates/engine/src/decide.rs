@@ -101,21 +101,26 @@ pub(crate) fn decide(facts: Facts<'_>, policy: Policy) -> Decision {
 }
 
 /// Whether the destination's object is the one that the row records.
-fn is_as_written(there: &ObjectInfo, row: &Row) -> bool {
+pub(crate) fn is_as_written(there: &ObjectInfo, row: &Row) -> bool {
     there.etag.is_some() && there.etag == row.destination_etag && there.size == row.size
 }
 
-/// Whether the source's object is the one that the row records. Times count in whole seconds, since a head tells no
-/// more; they matter where an attribute edit keeps the ETag (S3's copy of an object onto itself).
+/// Whether the source's object is the one that the row records, attributes included as far as they are told.
 pub(crate) fn is_unchanged(source: &ObjectInfo, row: &Row) -> bool {
-    let seconds = |time: Option<cabotage_core::Timestamp>| time.map(|t| t.as_second());
     let attributes =
         source.attributes.as_ref().filter(|a| a.tags.is_some()).map(cabotage_core::Attributes::digest);
+    is_content_unchanged(source, row)
+        && attributes.is_none_or(|digest| row.attributes.is_none_or(|recorded| recorded == digest))
+}
+
+/// Whether the source's content is in the state that the row records. Times count in whole seconds, since a head tells
+/// no more; they matter where an attribute edit keeps the ETag (S3's copy of an object onto itself).
+pub(crate) fn is_content_unchanged(source: &ObjectInfo, row: &Row) -> bool {
+    let seconds = |time: Option<cabotage_core::Timestamp>| time.map(|t| t.as_second());
     source.etag.is_some()
         && source.etag == row.source_etag
         && source.size == row.size
         && seconds(source.modified) == seconds(row.source_modified)
-        && attributes.is_none_or(|digest| row.attributes.is_none_or(|recorded| recorded == digest))
 }
 
 fn unchanged(verdict: Verdict, demanded: Verify) -> Decision {

@@ -19,7 +19,7 @@ use crate::work::{Work, class_of, known, work};
 use crate::{Class, Guards, Intent, Observer, Outcome, Remnants, Row, Stop, guards, keeping};
 
 /// How long what is in flight may take to finish after a stop.
-const GRACE: Duration = Duration::from_secs(30);
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
 
 /// When to end early: the user's wish, or the tally's judgement.
 #[derive(Clone, Debug)]

@@ -173,7 +173,7 @@ impl Options {
         name.accepted_by_default() || self.accept_losses.contains(&name)
     }
 
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let refuse = |message: String| Err(Error::new(ErrorKind::InvalidConfig, message));
         if self.concurrency == 0 || self.concurrency > 4096 {
             return refuse(format!("--concurrency is {}; give 1 to 4096", self.concurrency));

@@ -8,6 +8,7 @@ mod acl_export;
 mod advice;
 mod archived_list;
 mod attributes;
+mod audit;
 mod budget;
 mod context;
 mod decide;
@@ -40,6 +41,10 @@ mod verify;
 mod whole_file;
 mod work;
 
+pub use audit::{
+    AttributeCheck, AttributeProof, Audit, AuditCounts, AuditOptions, AuditReport, ClassCount,
+    DestinationContent, Finding, FindingKind, Proof, SampleTurn, Slices, SourceContent, audit,
+};
 pub use job::{Adopt, Job, Options, Overwrite, Side, Stop, Verify};
 pub use keeping::remove_wholly;
 pub use ledger::{

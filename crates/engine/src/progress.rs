@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use cabotage_core::ErrorKind;
 use serde::{Deserialize, Serialize};
 
-use crate::Class;
+use crate::{Class, FindingKind};
 
 /// Counters of one run, read at any moment. Each is monotonic; together they are no snapshot.
 #[derive(Debug, Default)]
@@ -86,6 +86,15 @@ pub enum Event {
         /// The failure's kind, if it was one.
         kind: Option<ErrorKind>,
         /// What happened and what to do.
+        text: String,
+    },
+    /// A difference or a doubt that a comparison found.
+    Finding {
+        /// The object's relative name, escaped.
+        name: String,
+        /// Of which kind.
+        kind: FindingKind,
+        /// What exactly.
         text: String,
     },
     /// A fact about the run: what the destination enforces, what was recovered, what was left behind.

@@ -179,12 +179,13 @@ fn per_second(count: u64, seconds: f64) -> u64 {
     (count as f64 / seconds).round() as u64
 }
 
-fn time(time: cabotage_core::Timestamp) -> String {
+/// A moment, in UTC.
+pub(crate) fn time(time: cabotage_core::Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// `1234567` as `1,234,567`.
-fn grouped(count: u64) -> String {
+pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -197,7 +198,7 @@ fn grouped(count: u64) -> String {
 }
 
 /// A number of bytes in binary units, exact below 10 KiB.
-fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if count < 10 << 10 {
         return format!("{} bytes", grouped(count));

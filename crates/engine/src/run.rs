@@ -1,8 +1,9 @@
 //! Wires the stages: listings and ledger → candidates → decisions → tasks → outcomes → report.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use cabotage_core::{Error, ErrorKind, ListScope, LossName, Operation, Result, Timestamp};
+use cabotage_core::{Error, ErrorKind, ListScope, ListStream, LossName, Operation, Result, Timestamp};
 use cabotage_layers::{ReadOnly, ResumeBody, ResumePolicy};
 use futures::TryStreamExt as _;
 use futures::stream::{BoxStream, StreamExt as _};
@@ -29,7 +30,7 @@ use crate::{
 /// Outcomes under way to the tally.
 const OUTCOMES: usize = 1_024;
 /// Rows of the ledger read at once.
-const ROWS: usize = 1_000;
+pub(crate) const ROWS: usize = 1_000;
 
 /// Runs a job to its end.
 ///
@@ -50,7 +51,7 @@ pub async fn run(
         job.options.accept_losses.insert(LossName::PosixAcl);
     }
     let started = Timestamp::now();
-    let ledger = open_ledger(&job).await?;
+    let ledger = open_ledger(&job.source, &job.destination, &job.options.state_dir).await?;
     // Only who holds the ledger may replace its files: they may be those of a run that is going on.
     let files = Files::create(&job.options)?;
     let export = AclExport::start(&job)?;
@@ -88,10 +89,11 @@ pub async fn run(
     conclude(&context, &stop, started, ended, seen, totals).await
 }
 
-async fn open_ledger(job: &Job) -> Result<Ledger> {
+/// Opens and locks the ledger of these two ends.
+pub(crate) async fn open_ledger(source: &Side, destination: &Side, state_dir: &Path) -> Result<Ledger> {
     let place = |side: &Side| format!("{}/{}", side.store.id().0, side.prefix);
-    let identity = JobIdentity { source: place(&job.source), destination: place(&job.destination) };
-    let state_dir = job.options.state_dir.clone();
+    let identity = JobIdentity { source: place(source), destination: place(destination) };
+    let state_dir = state_dir.to_owned();
     tokio::task::spawn_blocking(move || Ledger::open(&state_dir, &identity))
         .await
         .map_err(|error| Error::new(ErrorKind::Internal, "opening the ledger was cut off").caused_by(error))?
@@ -134,16 +136,19 @@ async fn candidates(
     if let Some(file) = &context.options.selection.keys_from {
         return keys::candidates(file, context.clone(), outcomes).await;
     }
-    let listing = |side: &Side| {
-        let order = side.store.capabilities().list_order;
-        let label = side.label.clone();
-        let listed = side.store.list(ListScope::prefix(&side.prefix));
-        let listed = listed.map_err(move |error| error.during(Operation::List).about(&label)).boxed();
-        in_byte_order(listed, order, side.prefix.clone(), SpillOptions::in_folder(&context.options.state_dir))
-    };
+    let state_dir = &context.options.state_dir;
+    let (at_source, at_destination) = (listing(source, state_dir), listing(destination, state_dir));
     let rows = row_stream(context.ledger.clone(), ROWS);
-    Ok(join(listing(source), source.prefix.clone(), listing(destination), destination.prefix.clone(), rows)
-        .boxed())
+    Ok(join(at_source, source.prefix.clone(), at_destination, destination.prefix.clone(), rows).boxed())
+}
+
+/// What lies under that end's prefix, by the bytes of the names. What has to be sorted on disk goes to that folder.
+pub(crate) fn listing(side: &Side, folder: &Path) -> ListStream {
+    let order = side.store.capabilities().list_order;
+    let label = side.label.clone();
+    let listed = side.store.list(ListScope::prefix(&side.prefix));
+    let listed = listed.map_err(move |error| error.during(Operation::List).about(&label)).boxed();
+    in_byte_order(listed, order, side.prefix.clone(), SpillOptions::in_folder(folder))
 }
 
 async fn conclude(

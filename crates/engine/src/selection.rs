@@ -13,6 +13,7 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 pub struct Selection {
     include: Option<Globs>,
     exclude: Option<Globs>,
+    patterns: (Vec<String>, Vec<String>),
     /// Only these names, one a line (or NUL-separated).
     pub keys_from: Option<KeysFile>,
 }
@@ -41,8 +42,14 @@ impl Selection {
         Ok(Self {
             include: Globs::new("--include", include)?,
             exclude: Globs::new("--exclude", exclude)?,
+            patterns: (include.to_vec(), exclude.to_vec()),
             keys_from,
         })
+    }
+
+    /// The globs as they were given: includes and excludes.
+    pub(crate) fn patterns(&self) -> (&[String], &[String]) {
+        (&self.patterns.0, &self.patterns.1)
     }
 
     /// Whether the object of that relative name is taken.

@@ -15,7 +15,7 @@ use crate::verify::{self, Checked};
 use crate::{Adopt, Class, Intent, Outcome, Row, Verdict, keeping};
 
 /// Attempts for an object, the first included.
-const ATTEMPTS: u32 = 3;
+pub(crate) const ATTEMPTS: u32 = 3;
 
 /// What is to be done with one object, as decided.
 #[derive(Clone, Debug)]
@@ -61,7 +61,8 @@ pub(crate) async fn work(context: &Context, name: Arc<str>, listed: ObjectInfo, 
     }
 }
 
-async fn back_off(attempt: u32) {
+/// Waits before the next attempt, longer each time.
+pub(crate) async fn back_off(attempt: u32) {
     let ceiling = 500 * 2_u64.pow(attempt);
     tokio::time::sleep(Duration::from_millis(rand::random_range(ceiling / 2..=ceiling))).await;
 }

@@ -26,7 +26,7 @@ impl ReadOnly {
 }
 
 fn refused(operation: Operation, key: &Key) -> Error {
-    Error::new(ErrorKind::Internal, "the source is opened read-only").during(operation).on(key)
+    Error::new(ErrorKind::Internal, "the store is opened read-only").during(operation).on(key)
 }
 
 impl fmt::Display for ReadOnly {

@@ -21,6 +21,7 @@ mod parts;
 mod reading;
 mod round_trip;
 mod tagless;
+mod verify;
 
 use std::collections::BTreeSet;
 use std::process::{Command, ExitCode, Stdio};
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         bad_input::cases(),
         configured::cases(),
         reading::cases(),
+        verify::cases(),
     ];
     let cases: Vec<Case> = all.into_iter().flatten().collect();
     let left_out: Vec<String> = cases.iter().filter_map(|case| left_out(case, &present)).collect();

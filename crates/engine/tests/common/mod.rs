@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod auditing;
 pub mod panics;
 
 use std::sync::{Arc, Mutex};
