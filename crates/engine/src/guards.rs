@@ -73,8 +73,11 @@ pub(crate) async fn remove(destination: &Side, key: &Key, observer: &dyn Observe
             return true;
         }
     };
-    // Without the right to delete it matters only if something was written.
-    if matches!(destination.store.find(key, Detail::Basic).await, Ok(None)) {
+    // Without the right to delete it matters only if something was written. After any other failure the next run tries
+    // again: a look may not show yet what was written.
+    if error.kind() == ErrorKind::PermissionDenied
+        && matches!(destination.store.find(key, Detail::Basic).await, Ok(None))
+    {
         return true;
     }
     observer.event(&Event::Warning(format!("a probe object may be left at the destination: {error}")));
@@ -91,6 +94,10 @@ async fn ask_under(source: &Side, destination: &Side, key: &Key) -> Result<Guard
     let written = match first(WriteMode::Create).await {
         // The body with the wrong digest was stored, and the right to delete it is missing.
         Err(error) if digest == Support::Ignored && error.kind() == ErrorKind::PreconditionFailed => {
+            first(WriteMode::Replace).await?
+        }
+        // Create-only writes are rejected as such, which the next step finds out.
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Protocol) => {
             first(WriteMode::Replace).await?
         }
         result => result?,
