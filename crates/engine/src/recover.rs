@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use cabotage_core::{ErrorKind, Key, Result, UploadId, WriteOptions};
 use futures::TryStreamExt as _;
 
+use crate::context::Context;
 use crate::{Event, Intent, Ledger, Observer, Side, guards};
 
 /// Uploads that started this much before their intent, by the server's clock, are still taken as ours.
@@ -58,15 +59,38 @@ pub(crate) async fn recover(
     Ok(intents.into_iter().map(|intent| (intent.name.clone(), intent)).collect())
 }
 
-async fn abort(destination: &Side, name: &str, id: &UploadId, observer: &dyn Observer) -> bool {
-    let Ok(key) = Key::new(format!("{}{name}", destination.prefix)) else { return true };
-    let aborted = match destination.store.resume_upload(&key, id, WriteOptions::default()).await {
-        Ok(upload) => upload.abort().await,
-        Err(error) => Err(error),
+/// Aborts what earlier attempts at that object have left open: an upload that they could not abort, and one whose start
+/// was never answered. Called before an upload is started, since the ledger holds one of each name.
+///
+/// # Errors
+/// Those of the ledger, of listing uploads and of aborting them, but for a missing right or ability to list them.
+pub(crate) async fn clear(context: &Context, name: &str) -> Result<()> {
+    let Context { ledger, destination, .. } = context;
+    for upload in ledger.uploads().await? {
+        if upload.name == name {
+            try_abort(destination, name, &upload.id).await?;
+            ledger.upload_ended(name).await?;
+        }
+    }
+    let intents = ledger.intents().await?;
+    let Some(intent) = intents.iter().find(|intent| intent.name == name && intent.multipart) else {
+        return Ok(());
     };
-    match aborted {
+    let open = match begun_with(destination, intent).await {
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
+            return Ok(());
+        }
+        open => open?,
+    };
+    for id in open {
+        try_abort(destination, name, &id).await?;
+    }
+    Ok(())
+}
+
+async fn abort(destination: &Side, name: &str, id: &UploadId, observer: &dyn Observer) -> bool {
+    match try_abort(destination, name, id).await {
         Ok(()) => true,
-        Err(error) if error.kind() == ErrorKind::NotFound => true,
         Err(error) => {
             observer.event(&Event::Warning(format!(
                 "an upload that an earlier run left open could not be aborted: {error}"
@@ -76,25 +100,40 @@ async fn abort(destination: &Side, name: &str, id: &UploadId, observer: &dyn Obs
     }
 }
 
-/// Aborts the uploads of exactly that key that began soon after the intent.
-async fn abort_unrecorded(destination: &Side, intent: &Intent, observer: &dyn Observer) -> u64 {
+/// An upload that the store doesn't know any more counts as aborted.
+async fn try_abort(destination: &Side, name: &str, id: &UploadId) -> Result<()> {
+    let Ok(key) = Key::new(format!("{}{name}", destination.prefix)) else { return Ok(()) };
+    let aborted = match destination.store.resume_upload(&key, id, WriteOptions::default()).await {
+        Ok(upload) => upload.abort().await,
+        Err(error) => Err(error),
+    };
+    match aborted {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.on(&key)),
+        _ => Ok(()),
+    }
+}
+
+/// The uploads of exactly that key that began soon after the intent.
+async fn begun_with(destination: &Side, intent: &Intent) -> Result<Vec<UploadId>> {
     let key = format!("{}{}", destination.prefix, intent.name);
     let intended = intent.started.as_second();
     let then = intended - CLOCK_TOLERANCE_SECONDS..=intended + STARTED_WITHIN_SECONDS;
-    let open: Vec<_> = match destination.store.list_uploads(&key).try_collect().await {
-        Ok(open) => open,
-        Err(error) => {
-            tracing::debug!(%error, "uploads can't be listed");
-            return 0;
-        }
-    };
+    let open: Vec<_> = destination.store.list_uploads(&key).try_collect().await?;
+    let ours = open.into_iter().filter(|upload| {
+        upload.key.as_str() == key
+            && upload.started.is_some_and(|started| then.contains(&started.as_second()))
+    });
+    Ok(ours.map(|upload| upload.id).collect())
+}
+
+async fn abort_unrecorded(destination: &Side, intent: &Intent, observer: &dyn Observer) -> u64 {
+    let open = begun_with(destination, intent).await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "uploads can't be listed");
+        Vec::new()
+    });
     let mut aborted = 0;
-    for upload in open {
-        let ours = upload.key.as_str() == key
-            && upload.started.is_some_and(|started| then.contains(&started.as_second()));
-        if ours && abort(destination, &intent.name, &upload.id, observer).await {
-            aborted += 1;
-        }
+    for id in open {
+        aborted += u64::from(abort(destination, &intent.name, &id, observer).await);
     }
     aborted
 }

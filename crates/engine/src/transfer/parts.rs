@@ -18,10 +18,12 @@ use super::single::{expect_length, hash};
 use super::{Prepared, Receipt, look_first, recognise, source_changed};
 use crate::context::Context;
 use crate::plan::Cut;
+use crate::recover::clear;
 use crate::{Intent, OpenUpload};
 
 pub(super) async fn copy(context: &Context, prepared: &Prepared, cut: Cut) -> Result<Receipt> {
     let store = &context.destination.store;
+    clear(context, &prepared.name).await?;
     context.ledger.intend(intent(prepared, None)).await?;
     let enforced = store.capabilities().preconditions.complete == Support::Enforced;
     let mode = if enforced { prepared.options.mode.clone() } else { WriteMode::Replace };
