@@ -186,10 +186,13 @@ pub(crate) async fn hash_at(
     use futures::TryStreamExt as _;
     let mut body = store.read(key, cabotage_core::ReadOptions::pinned(None, etag)).await?;
     let mut hasher = cabotage_core::Sha256Hasher::default();
+    let mut len = 0;
     while let Some(chunk) = body.stream.try_next().await? {
+        len += chunk.len() as u64;
         hasher.update(&chunk);
         tokio::task::coop::consume_budget().await;
     }
+    single::expect_length(len, body.info.size).map_err(|error| error.on(key))?;
     Ok(hasher.finish())
 }
 
