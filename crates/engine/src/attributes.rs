@@ -117,6 +117,24 @@ pub(crate) fn compare(sent: &Attributes, stored: &Attributes, destination: &Capa
     losses
 }
 
+/// What servers give to objects that were written without a content type.
+const DEFAULT_TYPES: &[&str] = &["application/octet-stream", "binary/octet-stream"];
+
+/// Whether there are more headers, metadata or tags than were sent. A server's default content type counts as none, nor does
+/// the time of the last write, which an earlier run may have kept.
+pub(crate) fn holds_more(sent: &Attributes, stored: &Attributes) -> bool {
+    let tags = |attributes: &Attributes| attributes.tags.as_ref().map_or(0, BTreeMap::len);
+    let is_default = |value: &str| DEFAULT_TYPES.contains(&value);
+    let headers = sent.headers.entries().into_iter().zip(stored.headers.entries());
+    let more_headers = headers
+        .into_iter()
+        .any(|((_, sent), (_, stored))| sent.is_none() && stored.is_some_and(|v| !is_default(v)));
+    let metadata = |attributes: &Attributes| {
+        attributes.metadata.keys().filter(|name| !name.eq_ignore_ascii_case(MTIME)).count()
+    };
+    more_headers || metadata(stored) > metadata(sent) || tags(stored) > tags(sent)
+}
+
 fn compare_headers(sent: &ContentHeaders, stored: &ContentHeaders, losses: &mut Vec<Loss>) {
     for ((name, sent), (_, stored)) in sent.entries().into_iter().zip(stored.entries()) {
         if sent.is_some() && sent != stored {
@@ -197,6 +215,19 @@ mod tests {
             names(attributes(&[("owner-id", "0"), ("B", "2")], &[("t", "1")])),
             ["metadata-name-case", "metadata-value-changed"].iter().rev().copied().collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn what_was_not_sent_is_more() {
+        let sent = attributes(&[("a", "1")], &[("t", "1")]);
+        assert!(!holds_more(&sent, &sent));
+        assert!(holds_more(&sent, &attributes(&[("a", "1"), ("b", "1")], &[("t", "1")])));
+        assert!(holds_more(&sent, &attributes(&[("a", "1")], &[("t", "1"), ("u", "1")])));
+        for (content_type, more) in [("binary/octet-stream", false), ("text/plain", true)] {
+            let mut stored = sent.clone();
+            stored.headers.content_type = Some(content_type.into());
+            assert_eq!(holds_more(&sent, &stored), more, "{content_type}");
+        }
     }
 
     #[test]

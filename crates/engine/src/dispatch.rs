@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cabotage_core::{Error, ErrorKind, ObjectInfo, RawKey, Result};
+use cabotage_core::{Detail, Error, ErrorKind, Key, ObjectInfo, RawKey, Result, StorageExt as _};
 use futures::stream::{BoxStream, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -125,12 +125,16 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Forgets the intents that the listings know nothing of: nothing was written, and nothing is left to write.
+    /// Forgets the intents that the listings know nothing of: nothing was written, and nothing is left to write. A listing
+    /// may be behind, so the destination is asked once more.
     async fn forget_intents(&mut self) -> Result<()> {
-        let options = &self.context.options;
+        let Context { options, destination, ledger, .. } = &self.context;
         if self.seen.complete && !options.dry_run && options.selection.keys_from.is_none() {
             for (name, _) in self.intents.drain() {
-                self.context.ledger.drop_intent(&name).await?;
+                let Ok(key) = Key::new(format!("{}{name}", destination.prefix)) else { continue };
+                if matches!(destination.store.find(&key, Detail::Basic).await, Ok(None)) {
+                    ledger.drop_intent(&name).await?;
+                }
             }
         }
         Ok(())
@@ -224,6 +228,7 @@ impl Dispatcher {
                 source_etag: source.etag.clone(),
                 ..Outcome::new(Arc::clone(name), source.size, Class::Deferred)
             }),
+            Decision::Copy(mode) if intent.is_some() => Ok(Plan::Todo(Work::CopyAgain(mode))),
             Decision::Copy(mode) => Ok(Plan::Todo(Work::Copy(mode))),
             // It would be read, not moved.
             Decision::ReadBack if self.context.options.dry_run => {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use cabotage_core::{Attributes, Error, ErrorKind, ObjectInfo, Result, Sha256, Timestamp, Written};
+use cabotage_core::{
+    Attributes, Detail, Error, ErrorKind, ObjectInfo, Result, Sha256, StorageExt as _, Timestamp, WriteMode, Written,
+};
 
 use crate::context::{Context, conflict};
-use crate::decide::replacing;
+use crate::decide::{is_as_written, replacing};
 use crate::transfer::{self, Preparation, Receipt, Task, hash_at, hash_object, hash_source};
 use crate::verify::{self, Checked};
 use crate::work::{class_of, copy, known, refused, settle};
@@ -56,7 +58,7 @@ async fn prove_adopted(
 }
 
 /// A run died between write and row: what is there is ours if it has the digest that was about to be written, or the
-/// source's content.
+/// source's content. Ours, it is current if the source is in the state that was copied.
 pub(crate) async fn recognise(
     context: &Context,
     name: &Arc<str>,
@@ -67,12 +69,10 @@ pub(crate) async fn recognise(
     let key = context.destination_key(name)?;
     let stored = hash_object(context, &key, there).await?;
     let ours = intent.sha256 == Some(stored);
-    let current = if ours && intent.source_etag.is_some() && intent.source_etag == listed.etag {
-        true
-    } else if there.size == listed.size {
-        hash_source(context, name, listed).await? == stored
-    } else {
-        false
+    let current = match &intent.source_etag {
+        // In another state, the source may have the same content and other attributes.
+        Some(etag) if ours => listed.etag.as_ref() == Some(etag),
+        _ => there.size == listed.size && hash_source(context, name, listed).await? == stored,
     };
     if current {
         let found = Found { name, listed, there, stored, verdict: Verdict::ReadBack };
@@ -91,6 +91,35 @@ pub(crate) async fn recognise(
         return replace_foreign(context, name, listed, there).await;
     }
     copy(context, name, listed, replacing(there.etag.as_ref())).await
+}
+
+/// Copies after an attempt that failed, perhaps only in its reply: what it wrote is this job's own, and the next attempt's
+/// intent would forget it. The source may be in another state by now.
+pub(crate) async fn copy_again(
+    context: &Context,
+    name: &Arc<str>,
+    listed: &ObjectInfo,
+    mode: &WriteMode,
+) -> Result<Outcome> {
+    let key = context.destination_key(name)?;
+    let there = match mode {
+        WriteMode::Replace => None,
+        WriteMode::Create | WriteMode::IfMatch(_) => {
+            context.destination.store.find(&key, Detail::Basic).await.map_err(|error| error.on(&key))?
+        }
+    };
+    let Some(there) = there.filter(|there| *mode != replacing(there.etag.as_ref())) else {
+        return copy(context, name, listed, mode.clone()).await;
+    };
+    let row = context.ledger.row(name).await?;
+    if row.is_some_and(|row| row.verdict != Verdict::AdoptedSize && is_as_written(&there, &row)) {
+        return copy(context, name, listed, replacing(there.etag.as_ref())).await;
+    }
+    let mut intents = context.ledger.intents().await?.into_iter();
+    match intents.find(|intent| intent.name == **name && intent.sha256.is_some()) {
+        Some(intent) => recognise(context, name, listed, &there, &intent).await,
+        None => copy(context, name, listed, mode.clone()).await,
+    }
 }
 
 /// Tells that what is there is this job's own, of a state that the source has left: until it is replaced, a run that
@@ -159,11 +188,12 @@ impl Found<'_> {
             return Err(Error::new(ErrorKind::SourceChanged, "the object changed while it was compared")
                 .on(&prepared.source_key));
         }
-        let info = verify::head(context, &prepared).await?;
+        let info = verify::head(context, &prepared, true).await?;
         if info.etag != self.there.etag {
             return Err(conflict("the destination's object changed meanwhile; it was left alone")
                 .on(&prepared.destination_key));
         }
+        verify::expect_nothing_else(&prepared, &info)?;
         let losses = verify::attribute_losses(context, &prepared, &info);
         let written = Written { etag: info.etag.clone(), version: info.version.clone() };
         let receipt = Receipt { sha256: self.stored, written, found: true };

@@ -3,7 +3,7 @@
 use cabotage_core::{Detail, Error, ErrorKind, Key, Loss, ObjectInfo, Result, Sha256, StorageExt as _};
 
 use crate::attributes;
-use crate::context::Context;
+use crate::context::{Context, conflict};
 use crate::transfer::{Prepared, Receipt, hash_object, sent};
 use crate::{Verdict, Verify};
 
@@ -25,6 +25,9 @@ pub(crate) struct Checked {
 pub(crate) async fn verify(context: &Context, prepared: &Prepared, receipt: &Receipt) -> Result<Checked> {
     let key = &prepared.destination_key;
     let info = look(context, prepared, receipt).await?;
+    if receipt.found {
+        expect_nothing_else(prepared, &info)?;
+    }
     let verdict = match context.options.verify {
         Verify::ReadBack => {
             compare_content(hash_object(context, key, &info).await?, receipt.sha256, key)?;
@@ -43,16 +46,30 @@ pub(crate) fn attribute_losses(context: &Context, prepared: &Prepared, info: &Ob
     attributes::compare(sent(prepared), &stored, context.destination.store.capabilities())
 }
 
+/// What was found in an object's place may be somebody else's in spite of its content, and carry what the source's object
+/// doesn't have.
+///
+/// # Errors
+/// `DestinationConflict` when it has headers, metadata or tags that were not to be sent.
+pub(crate) fn expect_nothing_else(prepared: &Prepared, info: &ObjectInfo) -> Result<()> {
+    let stored = info.attributes.clone().unwrap_or_default();
+    if attributes::holds_more(sent(prepared), &stored) {
+        let text = "the destination holds an object of the same content with headers, metadata or tags that the source's doesn't have; it was left alone";
+        return Err(conflict(text).on(&prepared.destination_key));
+    }
+    Ok(())
+}
+
 /// Heads the destination with the detail that the comparison needs.
-pub(crate) async fn head(context: &Context, prepared: &Prepared) -> Result<ObjectInfo> {
+pub(crate) async fn head(context: &Context, prepared: &Prepared, all: bool) -> Result<ObjectInfo> {
     let tagged = sent(prepared).tags.as_ref().is_some_and(|tags| !tags.is_empty());
-    let detail = if tagged { Detail::WithTags } else { Detail::Basic };
+    let detail = if tagged || all { Detail::WithTags } else { Detail::Basic };
     let found = context.destination.store.find(&prepared.destination_key, detail).await?;
     found.ok_or_else(|| mismatch("the object was written and is not there").on(&prepared.destination_key))
 }
 
 async fn look(context: &Context, prepared: &Prepared, receipt: &Receipt) -> Result<ObjectInfo> {
-    let info = head(context, prepared).await?;
+    let info = head(context, prepared, receipt.found).await?;
     if info.size != prepared.source.size {
         let text = format!("{} bytes are stored, {} were written", info.size, prepared.source.size);
         return Err(mismatch(&text).on(&prepared.destination_key));

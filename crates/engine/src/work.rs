@@ -8,8 +8,13 @@ use cabotage_core::{
     disposition,
 };
 
+<<<<<<< HEAD
 use crate::context::{Context, Effort};
 use crate::existing::{adopt, read_back, recognise};
+=======
+use crate::context::Context;
+use crate::existing::{adopt, copy_again, read_back, recognise};
+>>>>>>> 083a93c (Engine: what a failed attempt has written is known again by the next, also when the source has changed; equal content with other attributes is a conflict)
 use crate::transfer::{self, Preparation, Prepared, Receipt, Task};
 use crate::verify::{self, Checked};
 use crate::{Adopt, Class, Intent, Outcome, Row, Verdict, keeping};
@@ -21,9 +26,17 @@ pub(crate) const ATTEMPTS: u32 = 3;
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
     Copy(WriteMode),
+    /// Copy after a run that began to and didn't finish.
+    CopyAgain(WriteMode),
     ReadBack(Box<Row>),
-    Recognise { there: Box<ObjectInfo>, intent: Box<Intent> },
-    Adopt { there: Box<ObjectInfo>, how: Adopt },
+    Recognise {
+        there: Box<ObjectInfo>,
+        intent: Box<Intent>,
+    },
+    Adopt {
+        there: Box<ObjectInfo>,
+        how: Adopt,
+    },
 }
 
 /// Does it, and gives exactly one outcome. `Unfinished` with an error means that the run can't go on.
@@ -33,9 +46,15 @@ pub(crate) async fn work(context: &Context, name: Arc<str>, listed: ObjectInfo, 
     let mut attempt = 1;
     let started = Timestamp::now();
     loop {
+<<<<<<< HEAD
         let context = &context.on(Effort { attempts: attempt + u32::from(reread), started });
         let error = match once(context, &name, &listed, &work).await {
             Ok(outcome) => return Outcome { attempts: context.effort.attempts, ..outcome },
+=======
+        let again = attempt > 1 || reread;
+        let error = match once(context, &name, &listed, &work, again).await {
+            Ok(outcome) => return outcome,
+>>>>>>> 083a93c (Engine: what a failed attempt has written is known again by the next, also when the source has changed; equal content with other attributes is a conflict)
             Err(error) => missing_where(context, &name, error).await,
         };
         match disposition(error.kind(), Scope::Object) {
@@ -117,12 +136,19 @@ fn ended(context: &Context, name: Arc<str>, listed: &ObjectInfo, error: Error) -
     }
 }
 
-async fn once(context: &Context, name: &Arc<str>, listed: &ObjectInfo, work: &Work) -> Result<Outcome> {
+async fn once(
+    context: &Context,
+    name: &Arc<str>,
+    listed: &ObjectInfo,
+    work: &Work,
+    again: bool,
+) -> Result<Outcome> {
     if context.options.dry_run {
         return rehearse(context, name, listed).await;
     }
     match work {
-        Work::Copy(mode) => copy(context, name, listed, mode.clone()).await,
+        Work::Copy(mode) if !again => copy(context, name, listed, mode.clone()).await,
+        Work::Copy(mode) | Work::CopyAgain(mode) => copy_again(context, name, listed, mode).await,
         Work::ReadBack(row) => read_back(context, name, listed, row).await,
         Work::Recognise { there, intent } => recognise(context, name, listed, there, intent).await,
         Work::Adopt { there, how } => adopt(context, name, listed, there, *how).await,

@@ -126,7 +126,7 @@ async fn an_intent_stays_while_its_write_may_have_succeeded() {
     };
     bench.destination_faults = Some(Faults::new(vec![
         rule(Operation::Write, Calls::OfKey(1), Effect::FailAfter(ErrorKind::Timeout)),
-        rule(Operation::Write, Calls::From(2), Effect::Fail(ErrorKind::PermissionDenied)),
+        rule(Operation::Head, Calls::Every, Effect::Fail(ErrorKind::PermissionDenied)),
     ]));
     let report = bench.run().await;
     assert_eq!(report.objects.failed, 1, "{report}");
