@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use cabotage_core::{
-    Attributes, Detail, Error, ErrorKind, ObjectInfo, Result, Sha256, StorageExt as _, Timestamp, WriteMode, Written,
+    Attributes, Detail, Error, ErrorKind, ObjectInfo, Result, Sha256, StorageExt as _, Timestamp, WriteMode,
+    Written,
 };
 
 use crate::context::{Context, conflict};

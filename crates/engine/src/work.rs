@@ -8,13 +8,8 @@ use cabotage_core::{
     disposition,
 };
 
-<<<<<<< HEAD
 use crate::context::{Context, Effort};
-use crate::existing::{adopt, read_back, recognise};
-=======
-use crate::context::Context;
 use crate::existing::{adopt, copy_again, read_back, recognise};
->>>>>>> 083a93c (Engine: what a failed attempt has written is known again by the next, also when the source has changed; equal content with other attributes is a conflict)
 use crate::transfer::{self, Preparation, Prepared, Receipt, Task};
 use crate::verify::{self, Checked};
 use crate::{Adopt, Class, Intent, Outcome, Row, Verdict, keeping};
@@ -46,15 +41,9 @@ pub(crate) async fn work(context: &Context, name: Arc<str>, listed: ObjectInfo, 
     let mut attempt = 1;
     let started = Timestamp::now();
     loop {
-<<<<<<< HEAD
         let context = &context.on(Effort { attempts: attempt + u32::from(reread), started });
         let error = match once(context, &name, &listed, &work).await {
             Ok(outcome) => return Outcome { attempts: context.effort.attempts, ..outcome },
-=======
-        let again = attempt > 1 || reread;
-        let error = match once(context, &name, &listed, &work, again).await {
-            Ok(outcome) => return outcome,
->>>>>>> 083a93c (Engine: what a failed attempt has written is known again by the next, also when the source has changed; equal content with other attributes is a conflict)
             Err(error) => missing_where(context, &name, error).await,
         };
         match disposition(error.kind(), Scope::Object) {
@@ -136,18 +125,12 @@ fn ended(context: &Context, name: Arc<str>, listed: &ObjectInfo, error: Error) -
     }
 }
 
-async fn once(
-    context: &Context,
-    name: &Arc<str>,
-    listed: &ObjectInfo,
-    work: &Work,
-    again: bool,
-) -> Result<Outcome> {
+async fn once(context: &Context, name: &Arc<str>, listed: &ObjectInfo, work: &Work) -> Result<Outcome> {
     if context.options.dry_run {
         return rehearse(context, name, listed).await;
     }
     match work {
-        Work::Copy(mode) if !again => copy(context, name, listed, mode.clone()).await,
+        Work::Copy(mode) if context.effort.attempts == 1 => copy(context, name, listed, mode.clone()).await,
         Work::Copy(mode) | Work::CopyAgain(mode) => copy_again(context, name, listed, mode).await,
         Work::ReadBack(row) => read_back(context, name, listed, row).await,
         Work::Recognise { there, intent } => recognise(context, name, listed, there, intent).await,
