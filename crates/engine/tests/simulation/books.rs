@@ -37,6 +37,8 @@ pub struct Books {
     pub phantoms: HashMap<String, ObjectInfo>,
     /// ETags under which the destination holds other bytes than were sent, or none.
     pub spoilt: HashSet<String>,
+    /// Those of them that have fewer bytes.
+    pub shortened: HashSet<String>,
     /// Uploads of which a part is not what was sent.
     pub noisy: HashSet<String>,
     /// Keys of the destination whose bodies were given out wrong.

@@ -2,7 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 use cabotage_core::{
-    ETag, Key, ObjectInfo, PartInfo, Payload, Result, Storage as _, Upload, WriteMode, WriteOptions, Written,
+    ETag, Key, ObjectInfo, PartInfo, Payload, Result, Storage as _, Support, Upload, WriteMode, WriteOptions,
+    Written,
 };
 use futures::TryStreamExt as _;
 
@@ -41,9 +42,13 @@ pub async fn with_noise(body: Payload, luck: &mut Luck) -> Result<(Payload, bool
     if !luck.dice.chance(luck.storm.noise) || body.len() == 0 {
         return Ok((body, false));
     }
-    let Payload::Buffered { sha256, .. } = &body else { return Ok((body, false)) };
     let bytes = flipped(&mut luck.dice, &whole(&body).await?);
-    Ok((Payload::hashed(vec![bytes], *sha256), true))
+    let body = match body {
+        Payload::Buffered { sha256, .. } => Payload::hashed(vec![bytes], sha256),
+        // No digest goes with it.
+        Payload::Replayable { .. } => Payload::from_bytes(bytes),
+    };
+    Ok((body, true))
 }
 
 impl SkyStore {
@@ -73,7 +78,7 @@ impl SkyStore {
         let Some(lie) = self.lie(&options.mode, before, luck).filter(|_| !is_probe) else {
             let (body, noisy) = with_noise(body, luck).await?;
             let written = self.inner.write(key, body, options).await?;
-            if noisy {
+            if noisy && self.sky.plan.destination.digest != Support::Enforced {
                 self.spoil(written.etag.as_ref());
             }
             return Ok(written);
@@ -88,8 +93,15 @@ impl SkyStore {
             return Ok(self.pretend(key, sent.len() as u64, &options, lie, luck));
         }
         let written = self.inner.write(key, Payload::from_bytes(other), options).await?;
-        self.spoil(written.etag.as_ref());
+        self.spoil_as(lie, &written);
         Ok(written)
+    }
+
+    fn spoil_as(&self, lie: Lie, written: &Written) {
+        self.spoil(written.etag.as_ref());
+        if let (Lie::Shortened, Some(etag)) = (lie, &written.etag) {
+            self.sky.books().shortened.insert(etag.bare().to_owned());
+        }
     }
 
     /// What is stored under that ETag is not what was sent.
@@ -127,7 +139,7 @@ impl SkyStore {
         let Some(lie) = self.lie(mode, before.as_ref(), luck).filter(|_| small) else {
             let written = upload.complete(parts).await?;
             let noisy = self.sky.books().noisy.contains(&upload.id().0);
-            if noisy {
+            if noisy && self.sky.plan.destination.digest != Support::Enforced {
                 self.spoil(written.etag.as_ref());
             }
             self.run_changed(key, before.as_ref());
@@ -147,7 +159,7 @@ impl SkyStore {
         let attributes = attributes.and_then(|info| info.attributes).unwrap_or_default();
         let options = WriteOptions { attributes, ..WriteOptions::default() };
         let written = self.inner.write(key, Payload::from_bytes(other), options).await?;
-        self.spoil(written.etag.as_ref());
+        self.spoil_as(lie, &written);
         self.run_changed(key, before.as_ref());
         Ok(written)
     }

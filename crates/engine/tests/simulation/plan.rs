@@ -8,6 +8,8 @@ use cabotage_memory::full_capabilities;
 
 use crate::dice::Dice;
 
+const THRESHOLDS: [u64; 5] = [0, 1_000, 64 << 10, 200 << 10, 8 << 20];
+
 /// How much goes wrong in one run. Probabilities are those of one call.
 #[derive(Clone, Debug, Default)]
 pub struct Storm {
@@ -70,8 +72,8 @@ impl Plan {
             probe_lies: destination.digest != Support::Enforced && dice.chance(0.3),
             source_prefix: *dice.pick::<&str>(&["", "data/", "data/"]),
             destination_prefix: *dice.pick::<&str>(&["", "copy/of/"]),
-            concurrency: usize::try_from(dice.within(1..9)).unwrap(),
-            part_threshold: *dice.pick(&[0, 1_000, 64 << 10, 200 << 10, 8 << 20]),
+            concurrency: usize::try_from(if heavy { 12 } else { dice.within(1..9) }).unwrap(),
+            part_threshold: if heavy { *dice.pick(&[0, 8 << 20]) } else { *dice.pick(&THRESHOLDS) },
             verify: *dice.pick(&[Verify::ServerChecked, Verify::ServerChecked, Verify::ReadBack]),
             overwrite: *dice.pick(&[Overwrite::Ours, Overwrite::Ours, Overwrite::Ours, Overwrite::Never]),
             adopt: *dice.pick(&[None, None, Some(Adopt::Content), Some(Adopt::Size)]),
@@ -117,7 +119,7 @@ fn storm(dice: &mut Dice) -> Storm {
         lie: rate(dice, 0.15),
         noise: rate(dice, 0.1),
         change: rate(dice, 0.1),
-        foreign: rate(dice, 0.08),
+        foreign: rate(dice, 0.12),
         crash_at: dice.chance(0.5).then(|| dice.below(120)),
         drain_at: dice.chance(0.1).then(|| dice.below(120)),
         dry_run: dice.chance(0.05),
