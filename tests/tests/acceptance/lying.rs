@@ -73,7 +73,10 @@ impl Cloud {
                 request.target.contains("comp=list") && request.target.contains("restype=container")
             }
         };
-        listing && request.target.contains("prefix=p%2F") && !request.target.contains("uncommittedblobs")
+        let of_something_else = ["uncommittedblobs", "include=snapshots"];
+        listing
+            && request.target.contains("prefix=p%2F")
+            && !of_something_else.iter().any(|what| request.target.contains(what))
     }
 
     fn variables(self, home: Home, url: &str) -> Home {
