@@ -32,7 +32,11 @@ fn main() -> Exit {
     report_panics(screen.clone());
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage::answer(&error, &screen),
+        Err(error) => {
+            let format = usage::log_format(std::env::args_os());
+            log_to(&screen, format, 0);
+            return usage::answer(&error, format, &screen);
+        }
     };
     log_to(&screen, cli.common.log_format, cli.common.verbose);
     match run(&cli, &screen) {

@@ -36,6 +36,25 @@ fn usage() {
     }
 }
 
+/// With `--log-format json` there is no line that isn't JSON, whatever is wrong with the command line.
+#[test]
+fn usage_as_json() {
+    let env = TestEnv::new();
+    for (args, said) in [
+        (&["migrate", "a", "--log-format", "json"][..], "<DESTINATION>"),
+        (&["--log-format=json", "migrat", "a", "b"], "'migrate'"),
+        (&["--log-format", "json"], "requires a subcommand"),
+        (&["--log-format", "json", "ls", "s3://b\u{1b}[31m"], "can't be the name of a bucket"),
+    ] {
+        let ran = env.run(args);
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.lines().count()), (2, "", 1), "{ran:?}");
+        let line: serde_json::Value = serde_json::from_str(&ran.stderr).expect(&ran.stderr);
+        let fields = &line["fields"];
+        assert_eq!((&line["level"], &fields["kind"]), (&"ERROR".into(), &"invalid-config".into()), "{ran:?}");
+        assert!(fields["message"].as_str().unwrap().contains(said), "{said}: {ran:?}");
+    }
+}
+
 #[test]
 fn configuration() {
     let env = TestEnv::new();

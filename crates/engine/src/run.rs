@@ -75,7 +75,7 @@ pub async fn run(
     let _keeping = run_log::keep_progress(context.ledger.clone(), context.run, Arc::clone(&context.progress));
     let counting =
         Counting::start(&context.source, &context.options.selection, context.options.count_remnants);
-    let candidates = candidates(&context, outcomes.clone()).await?;
+    let candidates = candidates(&context, outcomes.clone(), &observer).await?;
     let mut dispatcher = Dispatcher::new(context.clone(), halts, outcomes, intents, Arc::clone(&observer));
     let ended = dispatcher.dispatch(candidates).await;
     let mut seen = dispatcher.finish().await;
@@ -131,10 +131,11 @@ async fn open(job: Job, ledger: Ledger, progress: Arc<Progress>) -> Result<Conte
 async fn candidates(
     context: &Context,
     outcomes: mpsc::Sender<Outcome>,
+    observer: &Arc<dyn Observer>,
 ) -> Result<BoxStream<'static, Result<Joined>>> {
     let (source, destination) = (&context.source, &context.destination);
     if let Some(file) = &context.options.selection.keys_from {
-        return keys::candidates(file, context.clone(), outcomes).await;
+        return keys::candidates(file, context.clone(), outcomes, Arc::clone(observer)).await;
     }
     let state_dir = &context.options.state_dir;
     let (at_source, at_destination) = (listing(source, state_dir), listing(destination, state_dir));
