@@ -19,7 +19,7 @@ mod signing;
 
 pub use binary::{Cabotage, Run, Running, binary};
 pub use files::{Tree, generate, read_tree, sha256};
-pub use raw::{RawAzure, RawReply, RawS3, encode};
+pub use raw::{RawAzure, RawReply, RawS3, encode, send_to_url};
 pub use servers::{Azurite, S3Server, announce_missing, azurite, minio, required, rgw};
 
 /// A name that nobody else has, fit for buckets and containers.

@@ -92,6 +92,20 @@ fn send(
     Ok(parse(&reply))
 }
 
+/// Sends a request to a URL exactly as it is, without a signature of ours.
+///
+/// # Errors
+/// When the server can't be reached.
+pub fn send_to_url(
+    method: &str,
+    url: &str,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> std::io::Result<RawReply> {
+    let (host, target) = split(url);
+    send(host, method, target, headers, body)
+}
+
 fn parse(reply: &[u8]) -> RawReply {
     let end = reply.windows(4).position(|w| w == b"\r\n\r\n").expect("a reply has a head");
     let head = String::from_utf8_lossy(&reply[..end]).into_owned();
@@ -206,6 +220,32 @@ impl RawS3 {
     pub fn keys(&self, bucket: &str) -> Vec<String> {
         let query = [("list-type", "2"), ("encoding-type", "url")];
         self.request("GET", &format!("/{bucket}"), &query, b"").expect(200).elements("Key")
+    }
+
+    /// Makes the bucket keep versions.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn keep_versions(&self, bucket: &str) {
+        let body = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        let _ = self.request("PUT", &format!("/{bucket}"), &[("versioning", "")], body).expect(200);
+    }
+
+    /// Deletes every version and delete marker of the bucket, and the bucket.
+    pub fn remove_versioned_bucket(&self, bucket: &str) {
+        for _ in 0..100 {
+            let query = [("versions", ""), ("encoding-type", "url")];
+            let page = self.request("GET", &format!("/{bucket}"), &query, b"").expect(200);
+            let (keys, ids) = (page.elements("Key"), page.elements("VersionId"));
+            if keys.is_empty() {
+                break;
+            }
+            for (key, id) in keys.iter().zip(&ids) {
+                let path = format!("/{bucket}/{}", decode(key));
+                let _ = self.request("DELETE", &path, &[("versionId", id)], b"");
+            }
+        }
+        self.remove_bucket(bucket);
     }
 
     /// Deletes every object and upload of the bucket, and the bucket.

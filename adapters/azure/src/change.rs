@@ -223,10 +223,12 @@ pub(crate) async fn presign(
         return Err(Error::new(ErrorKind::Unsupported, "only an account's key can sign URLs")
             .help("open the store with the account's key"));
     };
-    let expires_in = expires_in.min(PRESIGN_MAX);
-    let permissions = match method {
-        PresignMethod::Get => "r",
-        PresignMethod::Put => "cw",
+    if expires_in.as_secs() == 0 || expires_in > PRESIGN_MAX {
+        return Err(Error::new(ErrorKind::Unsupported, "a presigned URL lives from 1 second to 7 days"));
+    }
+    let (permissions, headers) = match method {
+        PresignMethod::Get => ("r", Vec::new()),
+        PresignMethod::Put => ("cw", vec![("x-ms-blob-type", "BlockBlob".to_owned())]),
     };
     let resource = ServiceSasResource::Blob {
         container: inner.wire.container().to_owned(),
@@ -245,7 +247,7 @@ pub(crate) async fn presign(
     let query: Vec<String> =
         pairs.iter().map(|(name, value)| format!("{name}={}", encode_component(value))).collect();
     let url = format!("{}?{}", inner.wire.blob_url(key), query.join("&"));
-    Ok(Presigned { url: Secret::new(url), expires_in })
+    Ok(Presigned { url: Secret::new(url), expires_in, headers })
 }
 
 #[cfg(test)]

@@ -301,7 +301,7 @@ impl Storage for S3Store {
                 return Err(Error::new(ErrorKind::Unsupported, message));
             }
             let url = self.client.presign(key, method, expires_in).await?;
-            Ok(Presigned { url, expires_in: Duration::from_secs(expires_in.as_secs()) })
+            Ok(Presigned { url, expires_in: Duration::from_secs(expires_in.as_secs()), headers: Vec::new() })
         };
         signed.await.map_err(|error| error.during(Operation::Presign).on(key))
     }

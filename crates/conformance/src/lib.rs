@@ -5,7 +5,8 @@
 //! the reason. Each trial works under a random prefix of its own and removes what it made; a few hostile names also
 //! stand at the root of the store, so give the suite a bucket that holds nothing else.
 //!
-//! All that an adapter's author needs:
+//! All that an adapter's author needs (a store that presigns URLs has them used where the trials get an HTTP client, see
+//! [`Trial::run_with`]):
 //!
 //! ```no_run
 //! # use std::sync::Arc;
@@ -30,10 +31,12 @@ mod check;
 mod trial;
 mod groups;
 mod hostile;
+mod http;
 mod place;
 
 pub use check::{Failure, Outcome};
 pub use groups::suite;
 pub use hostile::{HostileKey, hostile_keys};
+pub use http::{HttpClient, HttpReply, HttpRequest};
 pub use place::Place;
 pub use trial::Trial;

@@ -1,5 +1,6 @@
 //! Where a trial works: a random prefix of a store, with short forms of what trials do most.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use cabotage_core::{
 use futures::{StreamExt as _, TryStreamExt as _};
 use rand::Rng as _;
 
-use crate::Failure;
+use crate::{Failure, HttpClient};
 
 /// Larger than any object of the suite.
 const READ_LIMIT: u64 = 256 << 20;
@@ -19,21 +20,28 @@ const READ_LIMIT: u64 = 256 << 20;
 const AT_ONCE: usize = 16;
 
 /// A random prefix of a store.
-#[derive(Debug)]
 pub struct Place {
     /// The store under trial.
     pub store: Arc<dyn Storage>,
     /// Ends in `/`; nothing else is under it.
     pub prefix: String,
+    /// Uses presigned URLs.
+    pub(crate) http: Option<HttpClient>,
     outside: Mutex<Vec<Key>>,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Place({} in {:?})", self.prefix, self.store)
+    }
 }
 
 impl Place {
     /// A new place in the store.
     #[must_use]
-    pub fn new(store: Arc<dyn Storage>) -> Self {
+    pub fn new(store: Arc<dyn Storage>, http: Option<HttpClient>) -> Self {
         let prefix = format!("conformance-{}/", random_name());
-        Self { store, prefix, outside: Mutex::default() }
+        Self { store, prefix, http, outside: Mutex::default() }
     }
 
     pub(crate) fn capabilities(&self) -> &Capabilities {

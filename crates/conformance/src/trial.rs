@@ -8,7 +8,7 @@ use cabotage_core::Storage;
 use futures::future::BoxFuture;
 
 use crate::check::Verdict;
-use crate::{Failure, Outcome, Place};
+use crate::{Failure, HttpClient, Outcome, Place};
 
 /// A trial that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -45,7 +45,19 @@ impl Trial {
     /// # Errors
     /// What the store did wrong; also when it hangs, or when what a passed trial made can't be removed.
     pub async fn run(&self, store: Arc<dyn Storage>) -> Result<Outcome, Failure> {
-        let place = Arc::new(Place::new(store));
+        self.run_with(store, None).await
+    }
+
+    /// [`run`](Self::run), with a client for the trials that use presigned URLs; without one they are skipped.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    pub async fn run_with(
+        &self,
+        store: Arc<dyn Storage>,
+        http: Option<HttpClient>,
+    ) -> Result<Outcome, Failure> {
+        let place = Arc::new(Place::new(store, http));
         let tried = tokio::time::timeout(LIMIT, (self.body)(Arc::clone(&place))).await;
         let cleaned = tokio::time::timeout(LIMIT, place.clean()).await;
         let hangs = || Failure::new(format!("no end after {} s", LIMIT.as_secs()));

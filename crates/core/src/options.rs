@@ -154,6 +154,8 @@ pub struct Presigned {
     pub url: Secret,
     /// For how long, from now.
     pub expires_in: Duration,
+    /// Headers that the holder has to send with it (Azure: the kind of blob that a PUT makes).
+    pub headers: Vec<(&'static str, String)>,
 }
 
 #[cfg(test)]

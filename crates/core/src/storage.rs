@@ -96,7 +96,8 @@ pub trait Storage: fmt::Debug + fmt::Display + Send + Sync + 'static {
         Err(unsupported("setting attributes alone").on(key))
     }
 
-    /// A URL that lets its holder read or write the object until it expires.
+    /// A URL that lets its holder read or write the object until it expires. `Unsupported` for a life that is shorter than a
+    /// second, or longer than the store allows: it is never shortened.
     async fn presign(&self, key: &Key, method: PresignMethod, expires_in: Duration) -> Result<Presigned> {
         let _ = (method, expires_in);
         Err(unsupported("presigning").on(key))

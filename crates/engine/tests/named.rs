@@ -1,5 +1,7 @@
 //! Runs over a list of names.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use std::sync::Arc;

@@ -13,6 +13,7 @@ crate::cases! {
     a_key_never_goes_out_in_plaintext needs [],
     a_key_for_a_folder_is_refused needs [],
     old_versions_are_told_and_probes_leave_none needs ["rgw"],
+    a_changed_object_becomes_a_new_version needs ["rgw"],
     a_default_retention_is_told_before_the_first_write needs ["rgw"],
 }
 
@@ -175,8 +176,7 @@ fn versions(rgw: &S3Server, bucket: &str) -> (Vec<String>, Vec<String>) {
 fn old_versions_are_told_and_probes_leave_none() {
     let rgw = acceptance::rgw().unwrap();
     let (home, bucket) = (home(&rgw), rgw.bucket("versions"));
-    let on = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
-    let _ = rgw.raw.request("PUT", &format!("/{bucket}"), &[("versioning", "")], on).expect(200);
+    rgw.raw.keep_versions(&bucket);
     let tree = generate(&home.path("in"), 6, 44);
     let ends = [home.text("in"), format!("s3://{bucket}")];
     let done = home.migrate(&ends[0], &ends[1], &[]).expect(0);
@@ -186,6 +186,28 @@ fn old_versions_are_told_and_probes_leave_none() {
     let mut names: Vec<String> = tree.keys().cloned().collect();
     names.sort();
     assert_eq!(versions(&rgw, &bucket), (names, Vec::new()), "a probe left something");
+}
+
+/// Where Ceph keeps versions it refuses every If-Match: a later pass asks what holds there, and replaces all the same.
+fn a_changed_object_becomes_a_new_version() {
+    let rgw = acceptance::rgw().unwrap();
+    let (home, bucket) = (home(&rgw), rgw.bucket("versions"));
+    rgw.raw.keep_versions(&bucket);
+    std::fs::create_dir(home.path("in")).unwrap();
+    let ends = [home.text("in"), format!("s3://{bucket}")];
+    for content in ["one", "two, changed", "three, changed again"] {
+        std::fs::write(home.path("in/x"), content).unwrap();
+        let done = home.migrate(&ends[0], &ends[1], &[]).expect(0);
+        assert_eq!(done.count("verified"), 1, "{}", done.run);
+        assert_eq!(rgw.raw.get(&bucket, "x").as_deref(), Some(content.as_bytes()));
+    }
+    assert_eq!(versions(&rgw, &bucket), (vec!["x".to_owned(); 3], Vec::new()), "each as a version, no probe");
+    std::fs::write(home.path("in/y"), "new").unwrap();
+    rgw.raw.put(&bucket, "y", b"of somebody else");
+    let conflict = home.migrate(&ends[0], &ends[1], &[]).expect(3);
+    assert_eq!(conflict.count("conflicts"), 1, "{}", conflict.run);
+    assert_eq!(rgw.raw.get(&bucket, "y").as_deref(), Some(&b"of somebody else"[..]));
+    rgw.raw.remove_versioned_bucket(&bucket);
 }
 
 fn a_default_retention_is_told_before_the_first_write() {

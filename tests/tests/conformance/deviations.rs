@@ -16,6 +16,24 @@ const LISTED: &[(&str, &str, &str, &str)] = &[
         "writes::wrong_digest_of_an_empty_body",
         "an empty body's x-amz-content-sha256 isn't compared; there is no byte that could be wrong",
     ),
+    (
+        "rgw-versioned",
+        "16.",
+        "writes::wrong_digest_of_an_empty_body",
+        "an empty body's x-amz-content-sha256 isn't compared; there is no byte that could be wrong",
+    ),
+    (
+        "rgw-versioned",
+        "16.",
+        "writes::create*",
+        "where a bucket keeps versions, If-None-Match isn't looked at; a run asks, and looks before each write",
+    ),
+    (
+        "rgw-versioned",
+        "16.",
+        "writes::if_match_current",
+        "where a bucket keeps versions, every If-Match is refused; a run asks, and looks before each write",
+    ),
 ];
 
 /// Why that trial is expected to fail there.

@@ -11,6 +11,8 @@ mod summary;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use cabotage_conformance::{HttpClient, HttpReply, HttpRequest};
+use futures::FutureExt as _;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
@@ -48,13 +50,28 @@ fn cases_of(subject: &Arc<Subject>, runtime: &Arc<Runtime>, summary: &Arc<Summar
         let (subject, runtime, summary) = (Arc::clone(subject), Arc::clone(runtime), Arc::clone(summary));
         let name = format!("{}::{}", subject.name, trial.full_name());
         Trial::test(name, move || {
-            let result = runtime.block_on(trial.run(Arc::clone(&subject.store)));
+            let result = runtime.block_on(trial.run_with(Arc::clone(&subject.store), Some(http_client())));
             let entry = judge(&subject, &trial.full_name(), result);
             summary.add(&subject.title(), entry.clone());
             if let Entry::Failed(text) = entry { Err(Failed::from(text)) } else { Ok(()) }
         })
     };
-    cabotage_conformance::suite().into_iter().map(case).collect()
+    let wanted = |group: &str| subject.groups.is_none_or(|groups| groups.contains(&group));
+    cabotage_conformance::suite().into_iter().filter(|trial| wanted(trial.group)).map(case).collect()
+}
+
+/// Uses presigned URLs as somebody else's program would.
+fn http_client() -> HttpClient {
+    Arc::new(|request: HttpRequest| {
+        let sent = tokio::task::spawn_blocking(move || {
+            acceptance::send_to_url(request.method, &request.url, &request.headers, &request.body)
+        });
+        async move {
+            let reply = sent.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+            Ok(HttpReply { status: reply.status, body: reply.body.into() })
+        }
+        .boxed()
+    })
 }
 
 fn judge(

@@ -4,7 +4,9 @@ mod clouds;
 
 use std::sync::Arc;
 
-use cabotage_core::{ListOrder, MetadataNames, MetadataRules, Preconditions, Storage, Support, TagRules};
+use cabotage_core::{
+    ListOrder, MetadataNames, MetadataRules, Preconditions, Storage, Support, TagRules, TierClass,
+};
 use cabotage_local::{LocalConfig, LocalStore};
 use cabotage_memory::{MemoryStore, full_capabilities};
 use tempfile::TempDir;
@@ -16,6 +18,8 @@ pub(crate) struct Subject {
     /// The server's version, as far as it is known.
     pub(crate) version: String,
     pub(crate) store: Arc<dyn Storage>,
+    /// The groups to try; `None`: all.
+    pub(crate) groups: Option<&'static [&'static str]>,
     /// Removes what was made for the store when the run ends.
     _keep: Option<Keep>,
 }
@@ -26,7 +30,7 @@ pub(crate) type Keep = Box<dyn std::any::Any + Send + Sync>;
 impl Subject {
     fn found(name: &str, version: &str, store: impl Storage, keep: Option<Keep>) -> Found {
         let (name, version) = (name.to_owned(), version.to_owned());
-        Found::Present(Self { name, version, store: Arc::new(store), _keep: keep })
+        Found::Present(Self { name, version, store: Arc::new(store), groups: None, _keep: keep })
     }
 
     pub(crate) fn title(&self) -> String {
@@ -40,6 +44,16 @@ pub(crate) enum Found {
     Missing { name: &'static str, reason: String },
 }
 
+impl Found {
+    /// Narrowed to those groups.
+    fn only(mut self, groups: &'static [&'static str]) -> Self {
+        if let Self::Present(subject) = &mut self {
+            subject.groups = Some(groups);
+        }
+        self
+    }
+}
+
 /// All stores of this run.
 pub(crate) async fn find() -> Vec<Found> {
     vec![
@@ -48,6 +62,7 @@ pub(crate) async fn find() -> Vec<Found> {
         local().await,
         clouds::azurite().await,
         clouds::rgw().await,
+        clouds::rgw_versioned().await,
         clouds::minio().await,
         clouds::any_s3().await,
     ]
@@ -81,6 +96,12 @@ fn lean_memory() -> Found {
     rules.tags = TagRules { max: 10, key_max: 128, value_max: 256, punctuation, ascii_only: false };
     rules.limits.single_max = 64 << 20;
     rules.limits.part_min = 5 << 20;
+    rules.tiers.known = [
+        ("HOT".to_owned(), TierClass::Default),
+        ("COOL".to_owned(), TierClass::Infrequent),
+        ("VAULT".to_owned(), TierClass::Archive),
+    ]
+    .into();
     rules.copy_within = false;
     rules.set_attributes = false;
     Subject::found("memory-lean", OWN, MemoryStore::new("lean").with_capabilities(rules), None)

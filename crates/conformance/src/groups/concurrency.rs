@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cabotage_core::{ErrorKind, ListItem, ListScope, Payload, WriteOptions};
+use cabotage_core::{ErrorKind, ListItem, ListScope, Payload, Support, WriteMode, WriteOptions};
 use futures::StreamExt as _;
 
 use super::reads::pattern;
@@ -13,7 +13,7 @@ use crate::{Failure, Outcome, Place, Trial};
 
 pub(super) fn trials() -> Vec<Trial> {
     trials! { "concurrency":
-        different_keys, one_key, readers_of_a_changing_object, listing_while_writing, writes_and_deletes,
+        different_keys, one_key, one_creator, readers_of_a_changing_object, listing_while_writing, writes_and_deletes,
     }
 }
 
@@ -52,6 +52,33 @@ async fn one_key(place: Arc<Place>) -> Verdict {
     let found = place.get(&key).await?;
     check!(is_whole(&found), "the object is {} bytes of no one write", found.len());
     same!(place.head(&key).await?.size, found.len() as u64, "the size that a head tells");
+    Ok(Outcome::Passed)
+}
+
+/// Of many writers that create one key exactly one wins, and the object is its own.
+async fn one_creator(place: Arc<Place>) -> Verdict {
+    let support = place.capabilities().preconditions.create;
+    if support != Support::Enforced {
+        return Outcome::skipped(format!("the store declares create-only writes as {support:?}"));
+    }
+    for round in 0..6 {
+        let key = place.key(&format!("folder-{round}/same"))?;
+        let create = |i| {
+            let options = WriteOptions { mode: WriteMode::Create, ..WriteOptions::default() };
+            place.store.write(&key, Payload::from_bytes(content(i)), options)
+        };
+        let written = futures::future::join_all((0..16).map(create)).await;
+        let mut winners = Vec::new();
+        for (i, result) in (0..16_u8).zip(written) {
+            match result {
+                Ok(_) => winners.push(i),
+                Err(error) if error.kind() == ErrorKind::PreconditionFailed => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        same!(winners.len(), 1, "how many of 16 writers created the object");
+        check!(place.get(&key).await? == content(winners[0]), "the object is not the winner's");
+    }
     Ok(Outcome::Passed)
 }
 

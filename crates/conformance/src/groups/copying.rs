@@ -1,9 +1,8 @@
-//! Copies within the store, attributes set alone, presigned URLs: done where declared, refused by name elsewhere.
+//! Copies within the store, attributes set alone: done where declared, refused by name elsewhere.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use cabotage_core::{Attributes, Detail, ErrorKind, Metadata, PresignMethod, WriteOptions};
+use cabotage_core::{Attributes, Detail, ErrorKind, Metadata, WriteOptions};
 
 use super::attributes::{compare, full};
 use crate::check::{Verdict, refused};
@@ -14,7 +13,6 @@ pub(super) fn trials() -> Vec<Trial> {
         copy, copy_of_a_state, copy_of_nothing, copy_to_awkward_names, copy_of_dot_segments,
     };
     all.extend(trials! { "set_attributes": set, set_in_a_state, set_on_nothing });
-    all.extend(trials! { "presign": presign });
     all
 }
 
@@ -181,20 +179,5 @@ async fn set_on_nothing(place: Arc<Place>) -> Verdict {
     let set = place.store.set_attributes(&key, &full(place.capabilities()), None).await;
     refused(set, &[ErrorKind::NotFound], "setting attributes of nothing")?;
     check!(!place.exists(&key).await?, "setting attributes of nothing made an object");
-    Ok(Outcome::Passed)
-}
-
-/// The suite has no HTTP client, so a URL is only looked at.
-async fn presign(place: Arc<Place>) -> Verdict {
-    let key = place.key("a b/../c?d")?;
-    let lives = Duration::from_secs(60);
-    let asked = place.store.presign(&key, PresignMethod::Get, lives).await;
-    if !place.capabilities().presign {
-        refused(asked, &[ErrorKind::Unsupported], "presigning, which the store declares not to do")?;
-        return Outcome::skipped("the store declares no presigned URLs; it refuses them by name");
-    }
-    let presigned = asked?;
-    check!(presigned.expires_in == lives, "the URL lives for {:?}", presigned.expires_in);
-    check!(!format!("{presigned:?}").contains(presigned.url.reveal()), "the URL shows in its debug form");
     Ok(Outcome::Passed)
 }

@@ -1,15 +1,19 @@
 //! The groups, one file each.
 
 mod attributes;
+mod cancellation;
 mod concurrency;
 mod copying;
 mod deletes;
 mod errors;
 mod keys;
 mod listing;
+mod presign;
 mod reads;
+mod tier;
 mod uploads;
 mod uploads_edge;
+mod versions;
 mod writes;
 mod writes_atomic;
 
@@ -28,8 +32,12 @@ pub fn suite() -> Vec<Trial> {
         uploads_edge::trials(),
         deletes::trials(),
         attributes::trials(),
+        tier::trials(),
+        versions::trials(),
         copying::trials(),
+        presign::trials(),
         concurrency::trials(),
+        cancellation::trials(),
         errors::trials(),
     ]
     .into_iter()

@@ -1,6 +1,6 @@
 //! Stores on servers, each in a fresh bucket that the end of the run removes.
 
-use acceptance::{Azurite, S3Server};
+use acceptance::{Azurite, RawS3, S3Server};
 use cabotage_azure::{AzureConfig, AzureCredentials, AzureStore};
 use cabotage_core::Secret;
 use cabotage_http::HttpConfig;
@@ -50,10 +50,38 @@ pub(super) async fn minio() -> Found {
     s3(acceptance::minio(), "minio").await.unwrap_or_else(|| missing("minio", "MINIO_ENDPOINT"))
 }
 
+/// A bucket that keeps versions: for what looks different there.
+pub(super) async fn rgw_versioned() -> Found {
+    let Some(S3Server { raw, version, .. }) = acceptance::rgw() else {
+        return Found::Missing {
+            name: "rgw-versioned",
+            reason: "RGW_ENDPOINT is not set (scripts/services/rgw/up)".to_owned(),
+        };
+    };
+    let bucket = acceptance::random_name("versioned");
+    raw.create_bucket(&bucket);
+    raw.keep_versions(&bucket);
+    let store = open(&raw, &bucket, "ceph").await;
+    let groups =
+        &["versions", "reads", "writes", "uploads", "deletes", "copy_within", "set_attributes", "errors"];
+    let found = Subject::found(
+        "rgw-versioned",
+        &version,
+        store,
+        Some(at_end(move || raw.remove_versioned_bucket(&bucket))),
+    );
+    found.only(groups)
+}
+
 async fn s3(server: Option<S3Server>, provider: &str) -> Option<Found> {
     let S3Server { name, raw, version } = server?;
     let bucket = acceptance::random_name("conformance");
     raw.create_bucket(&bucket);
+    let store = open(&raw, &bucket, provider).await;
+    Some(Subject::found(name, &version, store, Some(at_end(move || raw.remove_bucket(&bucket)))))
+}
+
+async fn open(raw: &RawS3, bucket: &str, provider: &str) -> S3Store {
     let config = S3Config {
         endpoint: Some(raw.endpoint.clone()),
         region: Some(raw.region.clone()),
@@ -63,10 +91,9 @@ async fn s3(server: Option<S3Server>, provider: &str) -> Option<Found> {
             secret: Secret::new(&raw.secret_key),
             session_token: None,
         },
-        ..S3Config::new(&bucket)
+        ..S3Config::new(bucket)
     };
-    let store = S3Store::open(config).await.expect("the bucket opens");
-    Some(Subject::found(name, &version, store, Some(at_end(move || raw.remove_bucket(&bucket)))))
+    S3Store::open(config).await.expect("the bucket opens")
 }
 
 /// Any S3 endpoint with an empty bucket: `CABOTAGE_TEST_S3_ENDPOINT`, `…_BUCKET`, `…_ACCESS_KEY`, `…_SECRET_KEY`, and
