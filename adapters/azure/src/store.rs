@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use cabotage_core::{
     Attributes, Capabilities, DeleteOptions, Detail, ETag, Error, ErrorKind, Key, ListScope, ListStream,
     ObjectBody, ObjectInfo, Operation, Payload, PresignMethod, Presigned, ReadOptions, Result, Storage,
-    StoreId, Upload, UploadId, UploadInfo, WriteOptions, Written,
+    StoreId, StorePlace, Upload, UploadId, UploadInfo, WriteOptions, Written,
 };
 use cabotage_http::{Endpoint, Expect, HttpClient};
 use futures::StreamExt as _;
@@ -36,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) capabilities: Capabilities,
     pub(crate) tags: TagAccess,
     id: StoreId,
+    place: StorePlace,
 }
 
 impl AzureStore {
@@ -62,15 +63,25 @@ impl AzureStore {
         }
     }
 
+    /// Which container it is, and at which address.
+    #[must_use]
+    pub fn place(&self) -> StorePlace {
+        self.0.place.clone()
+    }
+
     async fn open_target(config: &AzureConfig) -> Result<Self> {
         let target = config.target()?;
         let http = HttpClient::new(target.endpoint, &config.http)?;
         let auth = Auth::new(&target.account, target.grant, &config.http)?;
         let id = store_id(http.endpoint(), &target.container);
+        let place = StorePlace {
+            identity: format!("azure/{}/{}", target.account, target.container),
+            endpoint: format!("{}{}", http.endpoint().authority(), http.endpoint().base_path()),
+        };
         let wire = Wire::new(http, auth, target.container);
         wire.pass().await?;
         let (capabilities, tags) = probe::ask(&wire).await?;
-        Ok(Self(Arc::new(Inner { wire, capabilities, tags, id })))
+        Ok(Self(Arc::new(Inner { wire, capabilities, tags, id, place })))
     }
 }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use cabotage_core::{
     Attributes, Capabilities, DeleteOptions, Detail, ETag, Error, ErrorKind, Key, ListScope, ListStream,
     ObjectBody, ObjectInfo, Operation, Payload, PresignMethod, Presigned, ReadOptions, Result, Storage,
-    StoreId, Upload, UploadId, UploadInfo, WriteOptions, Written,
+    StoreId, StorePlace, Upload, UploadId, UploadInfo, WriteOptions, Written,
 };
 use cabotage_http::{Call, Expect};
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -51,6 +51,14 @@ impl S3Store {
         let capabilities = Arc::new(capabilities::of(place.profile, config.customer_key.as_ref()));
         let client = Arc::new(Client::new(&config, place)?);
         Ok(Self { client, capabilities, id })
+    }
+
+    /// Which bucket it is, and at which address.
+    #[must_use]
+    pub fn place(&self) -> StorePlace {
+        let endpoint = self.id.0.strip_prefix("s3:").unwrap_or_default();
+        let (endpoint, bucket) = endpoint.rsplit_once('/').unwrap_or_default();
+        StorePlace { identity: format!("s3/{bucket}"), endpoint: endpoint.to_owned() }
     }
 
     pub(crate) fn client(&self) -> &Client {

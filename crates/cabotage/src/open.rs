@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cabotage_core::{Key, Operation, Probe, Result, Storage};
+use cabotage_core::{Key, Operation, Probe, Result, Storage, StorePlace};
 
 use crate::{Location, SecretSource, Stores, all};
 
@@ -65,14 +65,18 @@ pub struct Opened {
     pub key: Option<Key>,
     /// The location for a human, without secrets.
     pub label: String,
+    /// Which store it is, and at which address.
+    pub place: StorePlace,
     /// The folder on this machine, canonical, where it is one.
     pub folder: Option<PathBuf>,
 }
 
 impl Opened {
     pub(crate) fn new<S: Storage + Probe>(store: S, location: &Location) -> Self {
+        let place = StorePlace::unmoving(store.id());
         let store = Arc::new(store);
         Self {
+            place,
             probe: Arc::clone(&store) as Arc<dyn Probe>,
             store,
             prefix: location.prefix(),

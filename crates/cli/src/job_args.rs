@@ -7,6 +7,7 @@ use cabotage_core::{Error, ErrorKind, LossName, Result};
 use cabotage_engine::{Adopt, Options, Overwrite, Selection, Verify};
 use clap::{Args, ValueEnum};
 
+use crate::ledger_flags::LedgerFlags;
 use crate::options::SseCKeys;
 use crate::typed;
 
@@ -54,6 +55,8 @@ pub(crate) struct JobArgs {
     part_threshold: ByteSize,
     #[command(flatten)]
     pub(crate) keys: SseCKeys,
+    #[command(flatten)]
+    ledger: LedgerFlags,
     /// Folder of the ledgers, which tell what is done [default: cabotage in the user's state folder]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -118,6 +121,7 @@ impl JobArgs {
             command: Some(typed::command(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))),
             manifest: self.manifest.clone(),
             acl_export: self.acl_export.clone(),
+            ledger: self.ledger.options(),
             ..Options::new(state_dir(self.state.as_deref(), environment)?)
         })
     }

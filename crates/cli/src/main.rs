@@ -4,11 +4,13 @@ mod cmd_cat;
 mod cmd_check_access;
 mod cmd_config;
 mod cmd_head;
+mod cmd_ledger;
 mod cmd_ls;
 mod cmd_migrate;
 mod cmd_verify;
 mod exit_code;
 mod job_args;
+mod ledger_flags;
 mod made_folders;
 mod options;
 mod output;
@@ -66,6 +68,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
             Command::Head(args) => Box::pin(cmd_head::run(args, &cli.common)).await,
             Command::Cat(args) => Box::pin(cmd_cat::run(args, &cli.common)).await,
             Command::CheckAccess(args) => Box::pin(cmd_check_access::run(args, &cli.common)).await,
+            Command::Ledger(args) => Box::pin(cmd_ledger::run(args, &cli.common, screen)).await,
             Command::Config(args) => cmd_config::run(args, &cli.common),
         }
     });

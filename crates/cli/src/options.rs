@@ -6,7 +6,9 @@ use cabotage::{Environment, Location, OpenOptions, Opened, Role, SecretSource, S
 use cabotage_core::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{cmd_cat, cmd_check_access, cmd_config, cmd_head, cmd_ls, cmd_migrate, cmd_verify, exit_code};
+use crate::{
+    cmd_cat, cmd_check_access, cmd_config, cmd_head, cmd_ledger, cmd_ls, cmd_migrate, cmd_verify, exit_code,
+};
 
 /// Moves datasets between object stores and disks, verified.
 ///
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Cat(cmd_cat::CatArgs),
     /// Tries what a migration needs, and prints the rights that are missing.
     CheckAccess(cmd_check_access::CheckAccessArgs),
+    /// Looks after ledgers, which tell what is done.
+    Ledger(Box<cmd_ledger::LedgerArgs>),
     /// Shows the configuration.
     Config(cmd_config::ConfigArgs),
 }

@@ -125,7 +125,13 @@ pub(crate) fn never() -> Error {
 
 /// An opened location as an end of a run.
 pub(crate) fn side(opened: Opened) -> Side {
-    Side { store: opened.store, probe: Some(opened.probe), prefix: opened.prefix, label: opened.label }
+    Side {
+        store: opened.store,
+        probe: Some(opened.probe),
+        prefix: opened.prefix,
+        label: opened.label,
+        place: Some(opened.place),
+    }
 }
 
 fn print(report: &impl Display) -> Result<(), Failure> {

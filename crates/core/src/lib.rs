@@ -52,7 +52,7 @@ pub use page_guard::PageGuard;
 pub use probe::{Access, ObjectLock, Probe, Versioning, probe_digest, settle_digest_probe};
 pub use remnant::{Remnant, RemnantKind, RemnantStream};
 pub use secret::Secret;
-pub use storage::{Storage, StoreId};
+pub use storage::{Storage, StoreId, StorePlace};
 pub use upload::{PartInfo, PartSlot, Upload, UploadId, UploadInfo, Written};
 
 /// A moment in time, always UTC.

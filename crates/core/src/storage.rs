@@ -17,6 +17,24 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StoreId(pub String);
 
+/// Which store it is, apart from the address of its server: `s3/bucket` at `host:443`, `azure/account/container` at
+/// `account.blob.core.windows.net`. Nothing secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorePlace {
+    /// What stays the same when the server gets another address.
+    pub identity: String,
+    /// The address; empty where there is none.
+    pub endpoint: String,
+}
+
+impl StorePlace {
+    /// A store that can't move without becoming another: a folder.
+    #[must_use]
+    pub fn unmoving(id: &StoreId) -> Self {
+        Self { identity: id.0.clone(), endpoint: String::new() }
+    }
+}
+
 /// One bucket, container or folder: what an adapter implements. Callers use [`StorageExt`](crate::StorageExt) too.
 ///
 /// - **Atomic**: dropping a `write` or `complete` future leaves the old object or the new one, never part of one.

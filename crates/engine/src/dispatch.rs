@@ -228,6 +228,10 @@ impl Dispatcher {
                 source_etag: source.etag.clone(),
                 ..Outcome::new(Arc::clone(name), source.size, Class::Deferred)
             }),
+            Decision::Copy(_) if self.context.options.ledger.rebuild => done(Outcome {
+                source_etag: source.etag.clone(),
+                ..Outcome::new(Arc::clone(name), source.size, Class::Planned)
+            }),
             Decision::Copy(mode) if intent.is_some() => Ok(Plan::Todo(Work::CopyAgain(mode))),
             Decision::Copy(mode) => Ok(Plan::Todo(Work::Copy(mode))),
             // It would be read, not moved.
@@ -302,7 +306,8 @@ impl Dispatcher {
 
     /// Before the first write: what does the destination enforce?
     async fn ask_guards(&mut self) -> Result<()> {
-        if self.seen.guards.is_none() && !self.context.options.dry_run {
+        let options = &self.context.options;
+        if self.seen.guards.is_none() && !options.dry_run && !options.ledger.rebuild {
             let Context { source, destination, ledger, .. } = &self.context;
             keeping::warn(destination, self.observer.as_ref()).await?;
             let guards = guards::ask(source, destination, ledger, self.observer.as_ref()).await?;

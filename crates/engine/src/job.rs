@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cabotage_core::{Error, ErrorKind, LossName, Probe, Result, Storage};
+use cabotage_core::{Error, ErrorKind, LossName, Probe, Result, Storage, StorePlace};
 use tokio_util::sync::CancellationToken;
 
-use crate::{KeysFile, Selection, Verdict};
+use crate::{KeysFile, LedgerOptions, Selection, Verdict};
 
 /// One end of a migration.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Side {
     pub prefix: String,
     /// The location for a human, without secrets.
     pub label: String,
+    /// Which store it is, apart from its server's address; none takes the store's id as what stays the same.
+    pub place: Option<StorePlace>,
 }
 
 /// Whether the prefixes, in one bucket, would be the same place or lie in each other.
@@ -131,6 +133,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Folder of the ledgers.
     pub state_dir: PathBuf,
+    /// How the ledger is opened.
+    pub ledger: LedgerOptions,
     /// Where to write one JSON line per object.
     pub manifest: Option<PathBuf>,
     /// Where to write the source's owners and access control lists; their loss is let pass then.
@@ -161,6 +165,7 @@ impl Options {
             command: None,
             dry_run: false,
             state_dir,
+            ledger: LedgerOptions::default(),
             manifest: None,
             acl_export: None,
             archived_list: None,

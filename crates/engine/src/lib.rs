@@ -30,6 +30,7 @@ mod recover;
 mod remnants;
 mod report;
 mod report_text;
+mod rules;
 mod run;
 mod run_log;
 mod selection;
@@ -48,13 +49,14 @@ pub use audit::{
 pub use job::{Adopt, Job, Options, Overwrite, Side, Stop, Verify};
 pub use keeping::remove_wholly;
 pub use ledger::{
-    Count, DonePart, HashMark, Intent, JobIdentity, Ledger, LedgerCounts, LedgerReader, LoggedChange,
-    OpenUpload, Row, RunKind, RunRecord, Trouble,
+    Count, DonePart, FrozenJob, HashMark, Intent, JobChanges, JobEnd, JobIdentity, Ledger, LedgerCounts,
+    LedgerJob, LedgerReader, LoggedChange, OpenUpload, Row, RunKind, RunRecord, Trouble,
 };
 pub use outcome::{Class, Outcome};
 pub use progress::{Event, Observer, Progress, Snapshot};
 pub use remnants::Remnants;
 pub use report::{Counts, Ending, FailureGroup, Guards, Levels, LossCount, Report};
+pub use rules::LedgerOptions;
 pub use run::run;
 pub use selection::{KeysFile, Selection};
 pub use verdict::Verdict;

@@ -1,6 +1,5 @@
 //! Wires the stages: listings and ledger → candidates → decisions → tasks → outcomes → report.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use cabotage_core::{Error, ErrorKind, ListScope, ListStream, LossName, Operation, Result, Timestamp};
@@ -23,8 +22,7 @@ use crate::remnants::Counting;
 use crate::tally::{Tally, Totals};
 use crate::trouble_log::TroubleLog;
 use crate::{
-    Ending, Event, Guards, Job, JobIdentity, Ledger, Observer, Outcome, Progress, Report, Side, Stop, keys,
-    run_log,
+    Ending, Event, Guards, Job, Ledger, Observer, Outcome, Progress, Report, Side, Stop, keys, rules, run_log,
 };
 
 /// Outcomes under way to the tally.
@@ -47,11 +45,12 @@ pub async fn run(
     observer: Arc<dyn Observer>,
 ) -> Result<Report> {
     job.check()?;
+    let started = Timestamp::now();
+    let ledger = rules::open_for(&job, observer.as_ref()).await?;
+    // Of this run alone: the rules of the job are in the ledger by now.
     if job.options.acl_export.is_some() {
         job.options.accept_losses.insert(LossName::PosixAcl);
     }
-    let started = Timestamp::now();
-    let ledger = open_ledger(&job.source, &job.destination, &job.options.state_dir).await?;
     // Only who holds the ledger may replace its files: they may be those of a run that is going on.
     let files = Files::create(&job.options)?;
     let export = AclExport::start(&job)?;
@@ -72,7 +71,10 @@ pub async fn run(
         halts.drain.clone(),
     );
     let tally = AbortOnDropHandle::new(tokio::spawn(tally.consume(receiver)));
-    let _keeping = run_log::keep_progress(context.ledger.clone(), context.run, Arc::clone(&context.progress));
+    let _keeping = (
+        run_log::keep_progress(context.ledger.clone(), context.run, Arc::clone(&context.progress)),
+        run_log::watch_space(&context, Arc::clone(&observer)),
+    );
     let counting =
         Counting::start(&context.source, &context.options.selection, context.options.count_remnants);
     let candidates = candidates(&context, outcomes.clone(), &observer).await?;
@@ -87,16 +89,6 @@ pub async fn run(
         totals.stopped = export.finish(&stop).await.err();
     }
     conclude(&context, &stop, started, ended, seen, totals).await
-}
-
-/// Opens and locks the ledger of these two ends.
-pub(crate) async fn open_ledger(source: &Side, destination: &Side, state_dir: &Path) -> Result<Ledger> {
-    let place = |side: &Side| format!("{}/{}", side.store.id().0, side.prefix);
-    let identity = JobIdentity { source: place(source), destination: place(destination) };
-    let state_dir = state_dir.to_owned();
-    tokio::task::spawn_blocking(move || Ledger::open(&state_dir, &identity))
-        .await
-        .map_err(|error| Error::new(ErrorKind::Internal, "opening the ledger was cut off").caused_by(error))?
 }
 
 async fn open(job: Job, ledger: Ledger, progress: Arc<Progress>) -> Result<Context> {

@@ -7,7 +7,11 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{Adopt, Ledger, Options, Overwrite, Progress, Report, RunKind, Verify};
+use crate::context::Context;
+use crate::ledger::{free_space, missing_for};
+use crate::{
+    Adopt, Event, Ledger, Observer, Options, Overwrite, Progress, Report, RunKind, Snapshot, Verify,
+};
 
 /// How often the ledger is told how far a run has got.
 const EVERY: Duration = Duration::from_secs(5);
@@ -52,7 +56,11 @@ pub(crate) fn settings(options: &Options) -> String {
 
 /// What a run with those options is for.
 pub(crate) fn kind(options: &Options) -> RunKind {
-    if options.dry_run { RunKind::DryRun } else { RunKind::Pass }
+    match options {
+        Options { dry_run: true, .. } => RunKind::DryRun,
+        Options { ledger, .. } if ledger.rebuild => RunKind::Rebuild,
+        _ => RunKind::Pass,
+    }
 }
 
 /// Tells the ledger every few seconds how far the run has got, until it is dropped.
@@ -65,6 +73,30 @@ pub(crate) fn keep_progress(ledger: Ledger, run: i64, progress: Arc<Progress>) -
             }
         }
     }))
+}
+
+/// Tells the user, once, when the rows of what is listed won't fit on the disk; until it is dropped.
+pub(crate) fn watch_space(context: &Context, observer: Arc<dyn Observer>) -> AbortOnDropHandle<()> {
+    let (progress, folder) = (Arc::clone(&context.progress), context.options.state_dir.clone());
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        loop {
+            if let Some(text) = lack_of_space(&progress.snapshot(), free_space(&folder)) {
+                observer.event(&Event::Warning(text));
+                return;
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }))
+}
+
+/// What to tell when the rows of the objects listed and not done need more than is free.
+fn lack_of_space(snapshot: &Snapshot, free: Option<u64>) -> Option<String> {
+    let missing = missing_for(snapshot.listed.saturating_sub(snapshot.done), free?)?;
+    Some(format!(
+        "the ledger needs about {} MiB more than the disk of the state folder has left: the run will stop, cleanly, when it \
+         is full",
+        missing.div_ceil(1 << 20)
+    ))
 }
 
 /// The report as the ledger keeps it: JSON without names of objects, which texts of failures hold.
@@ -82,4 +114,18 @@ pub(crate) fn stored(report: &Report, stopped_by: Option<String>) -> String {
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_counted_for_what_is_still_to_come() {
+        let snapshot = Snapshot { listed: 3_000_000, done: 1_000_000, ..Snapshot::default() };
+        assert_eq!(lack_of_space(&snapshot, Some(1 << 40)), None);
+        assert_eq!(lack_of_space(&snapshot, None), None, "where the system doesn't tell");
+        let text = lack_of_space(&snapshot, Some(64 << 20)).unwrap();
+        assert!(text.contains("763 MiB more"), "{text}");
+    }
 }

@@ -252,9 +252,9 @@ fn naming(name: &str, error: &Error) -> String {
     if named { error.to_string() } else { format!("{name}: {error}") }
 }
 
-/// `--accept-loss a --accept-loss b`
+/// `--accept-loss a --accept-loss b --change-job`: what is accepted is one of the job's rules, which are frozen.
 fn flags(names: &BTreeSet<LossName>) -> String {
-    names.iter().map(|name| format!("--accept-loss {name}")).collect::<Vec<_>>().join(" ")
+    names.iter().map(|name| format!("--accept-loss {name} ")).collect::<String>() + "--change-job"
 }
 
 /// Sends an outcome to the tally.

@@ -151,7 +151,13 @@ fn changed_metadata_names_are_refused() {
     assert_eq!((done.count("refused"), done.count("verified")), (1, 1), "{}", done.run);
     done.run.says("metadata-name-changed");
     assert_eq!(both.rgw.raw.get(&both.bucket, "named"), None, "a refused object was written");
-    let flags = ["--s3-provider", "ceph", "--accept-loss", "metadata-name-changed"];
+    let refused = both.home.migrate(
+        &both.from(),
+        &both.to(),
+        &["--s3-provider", "ceph", "--accept-loss", "metadata-name-changed"],
+    );
+    refused.expect(1).run.says("--accept-loss was none, is now metadata-name-changed").says("--change-job");
+    let flags = ["--s3-provider", "ceph", "--accept-loss", "metadata-name-changed", "--change-job"];
     let done = both.home.migrate(&both.from(), &both.to(), &flags).expect(0);
     assert_eq!(done.report["losses"]["metadata-name-changed"]["accepted"], 1, "{:#}", done.report);
     both.end();
@@ -166,7 +172,10 @@ fn append_blobs_are_refused_or_named() {
     let done = both.home.migrate(&both.from(), &both.to(), &[]).expect(3);
     done.run.says("blob-type");
     assert_eq!(both.rgw.raw.get(&both.bucket, "log"), None, "a refused object was written");
-    let done = both.home.migrate(&both.from(), &both.to(), &["--accept-loss", "blob-type"]).expect(0);
+    let done = both
+        .home
+        .migrate(&both.from(), &both.to(), &["--accept-loss", "blob-type", "--change-job"])
+        .expect(0);
     assert_eq!(done.report["losses"]["blob-type"]["accepted"], 1, "{:#}", done.report);
     assert_eq!(both.rgw.raw.get(&both.bucket, "log").unwrap(), b"a line");
     both.end();

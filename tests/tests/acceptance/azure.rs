@@ -22,7 +22,10 @@ fn page_blobs_arrive_whole() {
     content[1024..1536].fill(7);
     let done = both.home.migrate(&both.from(), &both.to(), &[]).expect(3);
     assert_eq!(done.report["losses"]["blob-type"]["refused"], 1, "{:#}", done.report);
-    let done = both.home.migrate(&both.from(), &both.to(), &["--accept-loss", "blob-type"]).expect(0);
+    let done = both
+        .home
+        .migrate(&both.from(), &both.to(), &["--accept-loss", "blob-type", "--change-job"])
+        .expect(0);
     assert!(done.line("disk.vhd")["losses"].to_string().contains("page blob"), "{}", done.line("disk.vhd"));
     assert_eq!(done.digests()["disk.vhd"], acceptance::sha256(&content));
     assert_eq!(both.rgw.raw.get(&both.bucket, "disk.vhd").unwrap(), content);

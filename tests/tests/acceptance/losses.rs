@@ -35,7 +35,7 @@ fn exactly(
     let refused: BTreeSet<&str> = refused.map(|(key, _)| *key).collect();
     let first = home.migrate(from, to, flags).expect(if refused.is_empty() { 0 } else { 3 });
     compare(&first, expected, bare, &refused);
-    let mut accepting = flags.to_vec();
+    let mut accepting = [flags, &["--change-job"]].concat();
     for name in names.iter().filter(|name| !by_default.contains(name)) {
         accepting.extend(["--accept-loss", name]);
     }

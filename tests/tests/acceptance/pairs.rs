@@ -84,7 +84,13 @@ impl Place {
 
     fn side(&self) -> Side {
         let (store, probe) = (Arc::clone(&self.store), Some(Arc::clone(&self.probe)));
-        Side { store, probe, prefix: String::new(), label: format!("{:?} {}", self.kind, self.name) }
+        Side {
+            store,
+            probe,
+            prefix: String::new(),
+            label: format!("{:?} {}", self.kind, self.name),
+            place: None,
+        }
     }
 
     async fn put(&self, name: &str, content: String) {

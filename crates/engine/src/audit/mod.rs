@@ -33,7 +33,7 @@ pub use report::{AuditCounts, AuditReport, ClassCount, SampleTurn};
 use context::Context;
 use tally::{Tally, Totals};
 
-use crate::run::open_ledger;
+use crate::rules::open_ledger;
 use crate::{Ending, Ledger, Observer, Progress, RunKind, Side, Stop, run_log};
 
 /// Two ends to compare, and how.

@@ -7,8 +7,8 @@ use cabotage_core::{Error, ErrorKind, Operation};
 use rusqlite::ErrorCode;
 use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
 
-pub(super) const HELP_CORRUPT: &str = "restore the file from a backup, or move it away and run again with \
-     --adopt content, which compares what is already at the destination";
+pub(super) const HELP_CORRUPT: &str = "restore the file from a backup, or make it anew from both ends with \
+     `cabotage ledger rebuild SOURCE DESTINATION`, which keeps the damaged one beside it";
 const HELP_SPACE: &str = "free some space and run again: what is recorded stays valid";
 const HELP_ACCESS: &str =
     "check the owner and the permissions of the state folder, or name another with --state";

@@ -12,8 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::{Failure, of_io};
 use super::lock::Lock;
 use super::reader::{self, Query};
+use super::space::Space;
 use super::writer::{Change, Request, Writer};
-use super::{JobIdentity, schema};
+use super::{JobIdentity, LedgerJob, filesystem, former, freeze, schema};
 
 /// Requests that may wait; more callers wait for a place.
 const QUEUE: usize = 4096;
@@ -56,19 +57,66 @@ impl Ledger {
     /// `LedgerHeld` when another run has it open, naming that; `LedgerConflict` when it is of another job or a newer
     /// version; `LedgerCorrupt`; `NoSpace`; `InvalidConfig` when the folder can't be used.
     pub fn open(state_dir: &Path, job: &JobIdentity) -> Result<Self> {
+        Self::open_checked(state_dir, job, job, |_| Ok(()))
+    }
+
+    /// Opens the job's ledger as [`open`](Self::open) does, and holds the run to the rules that were frozen by the first
+    /// that wrote. A ledger under the former name gets the new one.
+    ///
+    /// Beside the ledger, what a run that doesn't write would be refused for if it wrote.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and `LedgerConflict` listing which rules or addresses differ and the flag that lets them.
+    pub fn open_job(state_dir: &Path, job: &LedgerJob) -> Result<(Self, Vec<String>)> {
+        let mut foreseen = Vec::new();
+        let ledger = Self::open_checked(state_dir, &job.identity, &job.former, |conn| {
+            if job.writes {
+                freeze::hold(conn, &job.rules, job.allowed)
+            } else {
+                foreseen = freeze::foresee(conn, &job.rules)?;
+                Ok(())
+            }
+        })?;
+        Ok((ledger, foreseen))
+    }
+
+    fn open_checked(
+        state_dir: &Path,
+        job: &JobIdentity,
+        former: &JobIdentity,
+        check: impl FnOnce(&mut Connection) -> std::result::Result<(), Failure>,
+    ) -> Result<Self> {
         create_folder(state_dir).map_err(|e| of_io("creating the state folder", state_dir, e))?;
+        filesystem::refuse_network(state_dir)?;
+        if let Some(free) = filesystem::free_space(state_dir).filter(|free| *free < filesystem::RESERVE) {
+            return Err(filesystem::too_little(state_dir, free));
+        }
         let path = Self::file(state_dir, job);
         let lock = Lock::take(&path.with_extension("lock"))?;
-        let conn = schema::open_for_writing(&path, job)?;
+        former::take_over(&Self::file(state_dir, former), &path)?;
+        let mut conn = schema::open_for_writing(&path, job, former)?;
+        check(&mut conn).map_err(|failure| failure.at(&path))?;
         let read_conn = schema::open_for_reading(&path)?;
         let (changes, requests) = mpsc::channel(QUEUE);
         let (queries, queue) = mpsc::channel(QUEUE);
-        let writer = Writer { conn, lock, path: path.clone(), requests };
+        let folder = state_dir.to_owned();
+        let space = Space::new(move || filesystem::free_space(&folder));
+        let writer = Writer { conn, lock, path: path.clone(), requests, space };
         let threads = vec![
             spawn("ledger-reader", &path, move || reader::serve(read_conn, queue))?,
             spawn("ledger-writer", &path, move || writer.run())?,
         ];
         Ok(Self(Arc::new(Shared { path, changes: Some(changes), queries: Some(queries), threads })))
+    }
+
+    /// Puts the job's ledger aside, under a name that tells when, with what SQLite keeps beside it; nothing is deleted. None
+    /// when there was no ledger.
+    ///
+    /// # Errors
+    /// `LedgerHeld` when a run has it open; `InvalidConfig` when it can't be renamed.
+    pub fn set_aside(state_dir: &Path, job: &LedgerJob) -> Result<Option<PathBuf>> {
+        let found = [&job.identity, &job.former].map(|identity| Self::file(state_dir, identity));
+        found.iter().find(|path| path.exists()).map(|path| former::put_aside(path)).transpose()
     }
 
     /// Where the job's ledger is, or would be.

@@ -337,7 +337,8 @@ async fn damage_is_refused() {
         fs::write(path, bytes).unwrap();
     };
     type Damage<'a> = &'a dyn Fn(&Path);
-    let cases: [(&str, Damage<'_>); 4] = [
+    let cases: [(&str, Damage<'_>); 5] = [
+        ("empty", &|path| fs::write(path, "").unwrap()),
         ("no database", &|path| {
             fs::write(path, "not a database, but longer than a header is ".repeat(99)).unwrap();
         }),
@@ -353,7 +354,7 @@ async fn damage_is_refused() {
         damage(&file(&dir));
         let error = refusal(&dir);
         assert_eq!(error.kind(), ErrorKind::LedgerCorrupt, "{name}: {error}");
-        assert!(error.advice().unwrap().contains("--adopt content"), "{name}: {error}");
+        assert!(error.advice().unwrap().contains("ledger rebuild"), "{name}: {error}");
     }
 }
 

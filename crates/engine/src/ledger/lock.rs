@@ -48,6 +48,18 @@ pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
+/// Creates a file for this user alone, which must not be there.
+pub(super) fn private_new_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
 fn write_holder(file: &mut File) -> std::io::Result<()> {
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
     file.set_len(0)?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use cabotage_core::{Result, Timestamp};
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::Failure;
+use super::error::{Failure, of_io};
+use super::lock::private_new_file;
 use super::{JobIdentity, schema, sql};
 use crate::{DonePart, Intent, LedgerCounts, LoggedChange, OpenUpload, Row, RunRecord, Trouble};
 
@@ -111,6 +112,27 @@ impl LedgerReader {
     /// As [`Ledger::counts`](crate::Ledger::counts).
     pub fn counts(&self) -> Result<LedgerCounts> {
         self.ask(sql::counts)
+    }
+
+    /// Copies the ledger as it is at this moment into a new file for this user alone, also while a run goes on.
+    ///
+    /// # Errors
+    /// `InvalidConfig` when there is such a file already, or it can't be made; `NoSpace`; `LedgerCorrupt`. What was begun
+    /// is removed.
+    pub fn backup(&self, file: &Path) -> Result<()> {
+        private_new_file(file).map_err(|e| of_io("creating the backup", file, e))?;
+        let copied = self
+            .conn
+            .execute("VACUUM INTO ?1", [file.to_string_lossy()])
+            .map_err(|e| Failure::of("copying the ledger", &e).at(file))
+            .and_then(|_| {
+                let synced = std::fs::File::open(file).and_then(|file| file.sync_all());
+                synced.map_err(|e| of_io("making the backup durable", file, e))
+            });
+        if copied.is_err() {
+            let _ = std::fs::remove_file(file);
+        }
+        copied
     }
 
     fn ask<T>(&self, question: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {

@@ -5,6 +5,10 @@
 
 mod changes;
 mod error;
+mod filesystem;
+mod former;
+mod freeze;
+mod frozen;
 mod handle;
 mod lock;
 mod look;
@@ -12,15 +16,18 @@ mod questions;
 mod reader;
 mod run_types;
 mod schema;
+mod space;
 mod sql;
 mod types;
 mod writer;
 
+pub(crate) use filesystem::{free_space, missing_for};
+pub use frozen::{FrozenJob, JobChanges, JobEnd};
 pub use handle::Ledger;
 pub use look::LedgerReader;
 pub(crate) use reader::row_stream;
 pub use run_types::{Count, LedgerCounts, LoggedChange, RunKind, RunRecord};
-pub use types::{DonePart, HashMark, Intent, JobIdentity, OpenUpload, Row, Trouble};
+pub use types::{DonePart, HashMark, Intent, JobIdentity, LedgerJob, OpenUpload, Row, Trouble};
 
 #[cfg(test)]
 #[path = "ledger_tests.rs"]

@@ -7,6 +7,7 @@ use cabotage_core::{Result, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
 use super::error::{Failure, of_io};
+use super::former::beside;
 use super::lock::private_file;
 use super::{JobIdentity, sql};
 
@@ -25,10 +26,12 @@ const FROM_1: &str = include_str!("migrate_1_2.sql");
 
 /// Opens the file for the writer: creates it where there is none, and checks that it is sound, of a known version
 /// and of this job.
-pub(super) fn open_for_writing(path: &Path, job: &JobIdentity) -> Result<Connection> {
-    create_file(path)?;
+pub(super) fn open_for_writing(path: &Path, job: &JobIdentity, former: &JobIdentity) -> Result<Connection> {
+    if !path.exists() {
+        create_file(path, job)?;
+    }
     let mut conn = connect(path)?;
-    prepare(&mut conn, path, job).map_err(|failure| failure.at(path))?;
+    prepare(&mut conn, path, job, former).map_err(|failure| failure.at(path))?;
     Ok(conn)
 }
 
@@ -40,9 +43,24 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
     Ok(conn)
 }
 
-/// Creates an empty file, so that SQLite gives its side files the same permissions, and makes its name durable.
-fn create_file(path: &Path) -> Result<()> {
-    private_file(path).map_err(|e| of_io("opening the ledger", path, e))?;
+/// Makes the ledger under another name and renames it when it is whole: an empty file under the ledger's name is damage, never
+/// a beginning. The empty file comes first, so that SQLite gives its side files the same permissions.
+fn create_file(path: &Path, job: &JobIdentity) -> Result<()> {
+    let new = path.with_extension("sqlite-new");
+    for left in [new.clone(), beside(&new, "-journal")] {
+        match std::fs::remove_file(&left) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(of_io("removing what is left of a creation", &left, e));
+            }
+            _ => {}
+        }
+    }
+    private_file(&new).map_err(|e| of_io("creating the ledger", &new, e))?;
+    let mut conn = connect(&new)?;
+    create(&mut conn, job)
+        .and_then(|()| conn.close().map_err(|(_, error)| error))
+        .map_err(|e| Failure::of("creating the ledger", &e).at(&new))?;
+    std::fs::rename(&new, path).map_err(|e| of_io("creating the ledger", path, e))?;
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
         std::fs::File::open(folder)
@@ -65,20 +83,19 @@ fn connect(path: &Path) -> Result<Connection> {
         .map_err(|e| Failure::of("opening the ledger", &e).at(path))
 }
 
-fn prepare(conn: &mut Connection, path: &Path, job: &JobIdentity) -> Result<(), Failure> {
-    let reading = |e: rusqlite::Error| Failure::of("reading the ledger", &e);
-    let fresh = is_fresh(conn).map_err(reading)?;
-    if fresh {
-        conn.pragma_update(None, "page_size", 8192).map_err(reading)?;
-    } else {
-        check_version(conn)?;
-        check_sound(conn, path)?;
+fn prepare(
+    conn: &mut Connection,
+    path: &Path,
+    job: &JobIdentity,
+    former: &JobIdentity,
+) -> Result<(), Failure> {
+    if is_empty(conn).map_err(|e| Failure::of("reading the ledger", &e))? {
+        return Err(Failure::corrupt("the ledger is empty: something has cut it off".to_owned()));
     }
+    check_version(conn)?;
+    check_sound(conn, path)?;
     configure(conn).map_err(|e| Failure::of("preparing the ledger", &e))?;
-    if fresh {
-        return create(conn, job).map_err(|e| Failure::of("creating the ledger", &e));
-    }
-    check_job(conn, job)?;
+    check_job(conn, job, former)?;
     convert(conn)
 }
 
@@ -112,7 +129,7 @@ pub(super) fn number(conn: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     conn.pragma_query_value(None, pragma, |row| row.get(0))
 }
 
-fn is_fresh(conn: &Connection) -> rusqlite::Result<bool> {
+fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(tables == 0 && number(conn, "application_id")? == 0 && number(conn, "user_version")? == 0)
 }
@@ -128,8 +145,10 @@ pub(super) fn check_version(conn: &Connection) -> Result<(), Failure> {
     match number(conn, "user_version").map_err(reading)? {
         1..=VERSION => Ok(()),
         newer if newer > VERSION => Err(Failure::conflict(
-            format!("the ledger has format {newer}; this program knows up to {VERSION}"),
-            "use the version of this program that wrote it, or a newer one",
+            format!(
+                "a newer version of this program wrote the ledger (format {newer}; this one knows up to {VERSION})"
+            ),
+            "use that version or a newer one; don't delete the file, which tells what is done",
         )),
         other => Err(Failure::corrupt(format!("the ledger says that it has format {other}"))),
     }
@@ -147,6 +166,9 @@ fn check_sound(conn: &Connection, path: &Path) -> Result<(), Failure> {
 }
 
 fn create(conn: &mut Connection, job: &JobIdentity) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "page_size", 8192)?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "fullfsync", true)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     tx.execute_batch(SCHEMA)?;
     tx.execute_batch(VIEWS)?;
@@ -159,16 +181,24 @@ fn create(conn: &mut Connection, job: &JobIdentity) -> rusqlite::Result<()> {
     tx.commit()
 }
 
-fn check_job(conn: &Connection, job: &JobIdentity) -> Result<(), Failure> {
+/// A ledger that was found under the former name is of the former identity, and gets the new one.
+fn check_job(conn: &mut Connection, job: &JobIdentity, former: &JobIdentity) -> Result<(), Failure> {
     let stored = sql::job(conn).optional().map_err(|e| Failure::of("reading the ledger's job", &e))?;
     match stored {
         Some(stored) if stored == *job => Ok(()),
+        Some(stored) if stored == *former => conn
+            .execute(
+                "UPDATE job SET source = ?1, destination = ?2 WHERE id = 1",
+                params![job.source, job.destination],
+            )
+            .map(|_| ())
+            .map_err(|e| Failure::of("recording the job", &e)),
         Some(stored) => Err(Failure::conflict(
             format!(
-                "the ledger belongs to another job: from {} to {}, not from {} to {}",
+                "the file is the ledger of another job: from {} to {}, not from {} to {}",
                 stored.source, stored.destination, job.source, job.destination
             ),
-            "give each job its own ledger: don't rename ledgers, or name another state folder with --state",
+            "somebody has renamed or copied it: give it back its own name, or name another folder with --state",
         )),
         None => Err(Failure::corrupt("the ledger doesn't say to which job it belongs".to_owned())),
     }

@@ -2,6 +2,7 @@
 
 use cabotage_core::{ETag, LossName, Sha256, Timestamp, UploadId};
 
+use super::{FrozenJob, JobChanges};
 use crate::{Class, Verdict};
 
 /// Which job a ledger belongs to.
@@ -22,6 +23,21 @@ impl JobIdentity {
         hex.truncate(16);
         hex
     }
+}
+
+/// A job as its ledger is opened for it.
+#[derive(Clone, Debug)]
+pub struct LedgerJob {
+    /// By which the ledger is found.
+    pub identity: JobIdentity,
+    /// By which versions before format 2 found it, where that differs.
+    pub former: JobIdentity,
+    /// Its rules.
+    pub rules: FrozenJob,
+    /// Which changes of the rules are allowed.
+    pub allowed: JobChanges,
+    /// Whether the run writes: only such a run freezes the rules, and is refused when they differ.
+    pub writes: bool,
 }
 
 /// An object that is done.

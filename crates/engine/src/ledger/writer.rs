@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::error::Failure;
 use super::lock::{Lock, host_name};
+use super::space::Space;
 use super::sql;
 use crate::{DonePart, HashMark, Intent, OpenUpload, Row, RunKind, Trouble};
 
@@ -50,6 +51,7 @@ pub(super) struct Writer {
     pub(super) lock: Lock,
     pub(super) path: PathBuf,
     pub(super) requests: mpsc::Receiver<Request>,
+    pub(super) space: Space,
 }
 
 impl Writer {
@@ -72,7 +74,10 @@ impl Writer {
     /// Puts a change into the group; after a request to close, no new requests come in.
     fn take(&mut self, request: Request, group: &mut Vec<(Change, Reply)>, closing: &mut Option<Reply>) {
         match request {
-            Request::Apply(change, reply) => group.push((change, reply)),
+            Request::Apply(change, reply) => match self.space.refuse(&change, &self.path) {
+                Some(error) => drop(reply.send(Err(error))),
+                None => group.push((change, reply)),
+            },
             Request::Close(reply) => {
                 self.requests.close();
                 *closing = Some(reply);
@@ -103,7 +108,7 @@ impl Writer {
 
     /// Moves the log into the file, closes it and releases the lock, in this order.
     fn finish(self, closing: Option<Reply>) {
-        let Self { conn, lock, path, requests: _ } = self;
+        let Self { conn, lock, path, requests: _, space: _ } = self;
         let checkpoint = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         let closed = checkpoint.and_then(|()| conn.close().map_err(|(_, error)| error));
         drop(lock);
