@@ -224,3 +224,47 @@ async fn a_look_from_outside_changes_nothing_and_waits_for_nobody() {
     assert_eq!(error.kind(), ErrorKind::LedgerConflict);
     assert!(error.advice().unwrap().contains("cabotage migrate"), "{error}");
 }
+
+/// The former name, with a log that a run left which died.
+#[tokio::test]
+async fn a_ledger_gets_its_new_name_with_all_that_is_in_its_log() {
+    let dir = TempDir::new().unwrap();
+    let kept = TempDir::new().unwrap();
+    let ledger = open(&dir);
+    ledger.record(row("in the log")).await.unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let name = format!("{}{suffix}", file(&dir).file_name().unwrap().to_string_lossy());
+        std::fs::copy(dir.path().join(&name), kept.path().join(&name)).unwrap();
+    }
+    ledger.close().await.unwrap();
+    assert!(std::fs::metadata(former::beside(&file(&kept), "-wal")).unwrap().len() > 0);
+    let identity = JobIdentity { source: "s3/source".into(), ..job() };
+    let allowed = JobChanges::default();
+    let job = LedgerJob { identity, former: job(), rules: FrozenJob::default(), allowed, writes: true };
+    let now = Ledger::file(kept.path(), &job.identity);
+
+    let held = lock::Lock::take(&file(&kept).with_extension("lock")).unwrap();
+    let error = Ledger::open_job(kept.path(), &job).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LedgerHeld, "a run of an earlier version goes on: {error}");
+    drop(held);
+
+    let (ledger, _) = Ledger::open_job(kept.path(), &job).unwrap();
+    assert_eq!(ledger.rows_after(None, 9).await.unwrap(), [row("in the log")]);
+    assert_eq!(ledger.path(), now);
+    ledger.close().await.unwrap();
+    let files = std::fs::read_dir(kept.path()).unwrap().map(|entry| entry.unwrap().path());
+    let ledgers: Vec<_> = files.filter(|path| path.to_string_lossy().contains("sqlite")).collect();
+    assert_eq!(ledgers, [now.clone()], "nothing of it stays under the former name");
+    assert_eq!(LedgerReader::open(&now).unwrap().job().unwrap(), job.identity);
+    Ledger::open_job(kept.path(), &job).unwrap();
+}
+
+/// A crash while the ledger is made leaves no file under its name; what it left under another is taken away.
+#[tokio::test]
+async fn a_creation_that_was_cut_off_is_begun_anew() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(file(&dir).with_extension("sqlite-new"), "half").unwrap();
+    let ledger = open(&dir);
+    ledger.record(row("a")).await.unwrap();
+    assert!(!file(&dir).with_extension("sqlite-new").exists());
+}
