@@ -82,7 +82,7 @@ fn backup(args: &BackupArgs, common: &Common) -> Result<Exit, Failure> {
     };
     LedgerReader::open(&ledger)?.backup(&args.file)?;
     let mut output = Output::new();
-    output.line(&format!("{} is copied to {}", ledger.display(), args.file.display()))?;
+    output.line(format!("{} is copied to {}", ledger.display(), args.file.display()))?;
     output.finish()?;
     Ok(Exit::Success)
 }

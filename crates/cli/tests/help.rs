@@ -17,6 +17,9 @@ fn help_texts() {
         ("head", &["head", "--help"]),
         ("cat", &["cat", "--help"]),
         ("check-access", &["check-access", "--help"]),
+        ("ledger", &["ledger", "--help"]),
+        ("ledger-rebuild", &["ledger", "rebuild", "--help"]),
+        ("ledger-backup", &["ledger", "backup", "--help"]),
         ("config-show", &["config", "show", "--help"]),
     ] {
         let ran = env.run(args);

@@ -3,6 +3,16 @@
 use crate::{Report, Verify};
 
 impl Report {
+    /// Adds what to do after a ledger was made anew.
+    pub(crate) fn with_rebuild_advice(mut self) -> Self {
+        self.next = vec![
+            "to move what is not at the destination: cabotage migrate with the same places and options; a conflict is \
+             left alone"
+                .into(),
+        ];
+        self
+    }
+
     /// Adds what to do next. `command` is the command as it was typed.
     pub(crate) fn with_advice(mut self, verify: Verify, command: Option<&str>) -> Self {
         let objects = &self.objects;

@@ -1,5 +1,6 @@
 //! Wires the stages: listings and ledger → candidates → decisions → tasks → outcomes → report.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use cabotage_core::{Error, ErrorKind, ListScope, ListStream, LossName, Operation, Result, Timestamp};
@@ -203,7 +204,11 @@ async fn conclude(
         ledger: Some(context.ledger.path().to_string_lossy().into_owned()),
         next: Vec::new(),
     };
-    let report = report.with_advice(context.options.verify, context.options.command.as_deref());
+    let report = if context.options.ledger.rebuild {
+        report.with_rebuild_advice()
+    } else {
+        report.with_advice(context.options.verify, context.options.command.as_deref())
+    };
     end_record(context, &report, stopped_by).await?;
     Ok(report)
 }
