@@ -37,10 +37,7 @@ fn a_damaged_ledger_is_refused_kept_and_rebuilt() {
         std::fs::write(&ledger, damage).unwrap();
         let ran = env.run(&with(&["migrate"], &[]));
         assert_eq!(ran.code, 1, "{ran:?}");
-        assert!(
-            ran.stderr.contains("ledger-corrupt") && ran.stderr.contains("cabotage ledger rebuild"),
-            "{ran:?}"
-        );
+        assert!(ran.stderr.contains("cabotage ledger rebuild"), "{ran:?}");
     }
     let ran = env.run(&with(&["ledger", "rebuild"], &[]));
     assert_eq!(ran.code, 0, "{ran:?}");
