@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     Incomplete,
     /// Something read back differs from what was written, or a comparison found a difference.
     Mismatch,
+    /// Ended at the time given, before all was done.
+    TimeUp,
     /// Another run holds the ledger.
     LedgerHeld,
     /// Interrupted by the user.
@@ -32,6 +34,7 @@ Exit codes:
     2  the command line or the configuration is wrong
     3  finished, and some objects are not at the demanded level, or a right is missing
     4  something read back differs from what was written, or a comparison found a difference
+   10  ended at the time given; run it again to go on
    11  another run holds the ledger
   130  interrupted";
 
@@ -43,6 +46,7 @@ impl From<Exit> for u8 {
             Exit::Usage => 2,
             Exit::Incomplete => 3,
             Exit::Mismatch => 4,
+            Exit::TimeUp => 10,
             Exit::LedgerHeld => 11,
             Exit::Interrupted => 130,
         }
@@ -55,6 +59,7 @@ impl From<Ending> for Exit {
             Ending::Complete => Self::Success,
             Ending::Incomplete => Self::Incomplete,
             Ending::Mismatch => Self::Mismatch,
+            Ending::TimeUp => Self::TimeUp,
             Ending::Interrupted => Self::Interrupted,
             Ending::Stopped => Self::Stopped,
         }
@@ -93,6 +98,7 @@ mod tests {
             Exit::Usage,
             Exit::Incomplete,
             Exit::Mismatch,
+            Exit::TimeUp,
             Exit::LedgerHeld,
             Exit::Interrupted,
         ];

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::ledger_flags::LedgerFlags;
 use crate::options::SseCKeys;
 use crate::typed;
+use crate::when_args::WhenArgs;
 
 #[derive(Args, Debug)]
 pub(crate) struct JobArgs {
@@ -53,6 +54,8 @@ pub(crate) struct JobArgs {
     /// Objects larger than this go in parts, several at once
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(64 << 20))]
     part_threshold: ByteSize,
+    #[command(flatten)]
+    pub(crate) when: WhenArgs,
     #[command(flatten)]
     pub(crate) keys: SseCKeys,
     #[command(flatten)]
@@ -114,6 +117,7 @@ impl JobArgs {
             accept_losses: self.accept_loss.iter().copied().collect(),
             keep_mtime: self.keep_mtime,
             selection: Selection::new(&self.include, &self.exclude, None)?,
+            max_outage: self.when.max_outage.0,
             concurrency: self.concurrency,
             memory: self.memory.0,
             part_threshold: self.part_threshold.0,

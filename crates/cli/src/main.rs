@@ -21,6 +21,7 @@ mod screen;
 mod signals;
 mod typed;
 mod usage;
+mod when_args;
 
 use clap::Parser as _;
 

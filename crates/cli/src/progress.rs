@@ -139,6 +139,11 @@ fn describe(snapshot: Snapshot, rate: &Rate) -> String {
     if let Some(seconds) = rate.seconds_left(snapshot) {
         text += &format!(", {} left", span(seconds));
     }
+    for (down, end) in [(snapshot.source_down, "source"), (snapshot.destination_down, "destination")] {
+        if down {
+            text += &format!(", waiting for the {end}");
+        }
+    }
     if snapshot.trouble > 0 {
         text += &format!(", {} in trouble", count(snapshot.trouble));
     }
@@ -200,6 +205,7 @@ mod tests {
             moved_bytes: moved,
             trouble: 0,
             listing_done: true,
+            ..Snapshot::default()
         }
     }
 

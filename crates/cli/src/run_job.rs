@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cabotage::{Location, Opened, Role, Stores, Target, refuse_inside, refuse_overlap};
-use cabotage_core::{Error, ErrorKind, Result};
+use cabotage_core::{Error, ErrorKind, Result, Timestamp};
 use cabotage_engine::{Job, Options, Progress, Report, Side, Stop};
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ use crate::progress::Reporter;
 use crate::report_file::ReportFile;
 use crate::screen::Screen;
 use crate::signals::Signals;
+use crate::when_args::stop_in_time;
 
 /// Opens both ends, runs, prints the report and saves it.
 pub(crate) async fn run_job(
@@ -28,6 +29,7 @@ pub(crate) async fn run_job(
     screen: &Screen,
 ) -> Result<Exit, Failure> {
     let (source, destination) = (Location::parse(&args.source)?, Location::parse(&args.destination)?);
+    let deadline = args.when.deadline(&jiff::Zoned::now())?;
     let reporter = Reporter::new(screen.clone(), common.log_format, common.quiet);
     let file = args.report.as_deref().map(ReportFile::new).transpose()?;
     let mut signals = Signals::new()?;
@@ -38,8 +40,8 @@ pub(crate) async fn run_job(
     let checked = opened.and_then(|sides| refuse_places(args, &options, &sides.0, &sides.1).map(|()| sides));
     let report = match checked {
         Ok((source, destination)) => {
-            go(Job { source: side(source), destination: side(destination), options }, &reporter, signals)
-                .await
+            let job = Job { source: side(source), destination: side(destination), options };
+            go(job, deadline, &reporter, signals).await
         }
         Err(refused) => Err(refused),
     };
@@ -106,7 +108,7 @@ pub(crate) fn refuse_files(
     Ok(())
 }
 
-async fn go(job: Job, reporter: &Reporter, signals: Signals) -> Result<Report> {
+async fn go(job: Job, deadline: Option<Timestamp>, reporter: &Reporter, signals: Signals) -> Result<Report> {
     let stop = Stop::default();
     let progress = Arc::new(Progress::default());
     let observer = Arc::new(reporter.clone());
@@ -115,6 +117,7 @@ async fn go(job: Job, reporter: &Reporter, signals: Signals) -> Result<Report> {
         report = run => report,
         () = reporter.follow(progress) => Err(never()),
         () = signals.pass_on(&stop, reporter) => Err(never()),
+        () = stop_in_time(deadline, &stop, reporter) => Err(never()),
     }
 }
 

@@ -49,7 +49,7 @@ pub use options::{
     DeleteOptions, Detail, PresignMethod, Presigned, ReadOptions, ReadRange, WriteMode, WriteOptions,
 };
 pub use page_guard::PageGuard;
-pub use probe::{Access, ObjectLock, Probe, Versioning, probe_digest, settle_digest_probe};
+pub use probe::{Access, ObjectLock, Probe, Traffic, Versioning, probe_digest, settle_digest_probe};
 pub use remnant::{Remnant, RemnantKind, RemnantStream};
 pub use secret::Secret;
 pub use storage::{Storage, StoreId, StorePlace};

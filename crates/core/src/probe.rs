@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use crate::{
     AccessStream, DeleteOptions, ErrorKind, Key, Operation, Payload, RemnantStream, Result, Sha256, Storage,
@@ -51,6 +52,21 @@ pub enum ObjectLock {
     Unknown,
 }
 
+/// A store's requests to its server, since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// Requests sent, tries again included.
+    pub requests: u64,
+    /// How many of them were answered 429 or 503: slow down.
+    pub throttled: u64,
+    /// The fewest requests that were let be in flight at once for that; none when it was never asked.
+    pub lowest_limit: Option<u32>,
+    /// Milliseconds that requests waited for their turn for that, summed up.
+    pub waited_millis: u64,
+    /// How often credentials were got anew because the server refused those at hand.
+    pub renewals: u64,
+}
+
 /// Asks a server what it enforces. Beside [`Storage`](crate::Storage), over the same connection.
 ///
 /// A header that was accepted proves nothing (Scality CloudServer took trailing checksums for a year before it
@@ -89,6 +105,11 @@ pub trait Probe: fmt::Debug + Send + Sync {
     /// thing for each object.
     fn access_lists(&self, prefix: &str) -> Option<AccessStream> {
         let _ = prefix;
+        None
+    }
+
+    /// The requests so far; `None` for a store without a server. Asks nothing.
+    fn traffic(&self) -> Option<Traffic> {
         None
     }
 

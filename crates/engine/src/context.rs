@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::budget::Budget;
 use crate::decide::Policy;
+use crate::endpoints::Gates;
 use crate::{Guards, Ledger, Options, Progress, Side};
 
 /// What every task of a run shares; cheap to clone.
@@ -23,6 +24,7 @@ pub(crate) struct Context {
     pub progress: Arc<Progress>,
     /// Which attempt at its object this is; outside of a task, none.
     pub effort: Effort,
+    pub gates: Gates,
     /// Whether the source's objects have owners and access control lists, which no destination takes.
     pub access_lists: bool,
 }

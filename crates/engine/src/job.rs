@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cabotage_core::{Error, ErrorKind, LossName, Probe, Result, Storage, StorePlace};
 use tokio_util::sync::CancellationToken;
@@ -119,6 +120,8 @@ pub struct Options {
     pub selection: Selection,
     /// At most so many objects are copied; then the run ends.
     pub max_objects: Option<u64>,
+    /// How long an end that doesn't answer is waited for; then the run stops. 0: not at all.
+    pub max_outage: Duration,
     /// Objects in flight at once, and parts in flight at once.
     pub concurrency: usize,
     /// Bytes of bodies held in memory at once.
@@ -158,6 +161,7 @@ impl Options {
             keep_mtime: false,
             selection: Selection::default(),
             max_objects: None,
+            max_outage: Duration::from_secs(6 * 3600),
             concurrency: 32,
             memory: 256 << 20,
             part_threshold: 64 << 20,
@@ -198,6 +202,8 @@ impl Options {
 pub struct Stop {
     /// Start nothing new; finish what is in flight, within a grace.
     pub drain: CancellationToken,
+    /// Set together with `drain` when the time given to the run is up: then it ends as [`Ending::TimeUp`](crate::Ending).
+    pub time_up: CancellationToken,
     /// Stop at once. Recorded uploads are dealt with by the next run.
     pub abort: CancellationToken,
 }

@@ -13,6 +13,7 @@ mod budget;
 mod context;
 mod decide;
 mod dispatch;
+mod endpoints;
 mod existing;
 mod files;
 mod guards;
@@ -46,6 +47,7 @@ pub use audit::{
     AttributeCheck, AttributeProof, Audit, AuditCounts, AuditOptions, AuditReport, ClassCount,
     DestinationContent, Finding, FindingKind, Proof, SampleTurn, Slices, SourceContent, audit,
 };
+pub use endpoints::{Endpoint, Endpoints};
 pub use job::{Adopt, Job, Options, Overwrite, Side, Stop, Verify};
 pub use keeping::remove_wholly;
 pub use ledger::{

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use cabotage_core::ErrorKind;
 use serde::{Deserialize, Serialize};
 
+use crate::endpoints::End;
 use crate::{Class, FindingKind};
 
 /// Counters of one run, read at any moment. Each is monotonic; together they are no snapshot.
@@ -17,6 +18,8 @@ pub struct Progress {
     moved_bytes: AtomicU64,
     trouble: AtomicU64,
     listing_done: AtomicBool,
+    source_down: AtomicBool,
+    destination_down: AtomicBool,
 }
 
 /// One reading of [`Progress`].
@@ -36,6 +39,10 @@ pub struct Snapshot {
     pub trouble: u64,
     /// Whether `listed` is final.
     pub listing_done: bool,
+    /// Whether the source doesn't answer, and is waited for.
+    pub source_down: bool,
+    /// Whether the destination doesn't.
+    pub destination_down: bool,
 }
 
 impl Progress {
@@ -51,6 +58,8 @@ impl Progress {
             moved_bytes: get(&self.moved_bytes),
             trouble: get(&self.trouble),
             listing_done: self.listing_done.load(Ordering::Relaxed),
+            source_down: self.source_down.load(Ordering::Relaxed),
+            destination_down: self.destination_down.load(Ordering::Relaxed),
         }
     }
 
@@ -67,6 +76,14 @@ impl Progress {
         self.done.fetch_add(1, Ordering::Relaxed);
         self.done_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.trouble.fetch_add(u64::from(trouble), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_down(&self, end: End, down: bool) {
+        let of_end = match end {
+            End::Source => &self.source_down,
+            End::Destination => &self.destination_down,
+        };
+        of_end.store(down, Ordering::Relaxed);
     }
 
     pub(crate) fn listing_done(&self) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cabotage_core::{ErrorKind, LossName, Support, Timestamp};
 use serde::Serialize;
 
-use crate::{Class, Remnants};
+use crate::{Class, Endpoints, Remnants};
 
 /// How a run ended, from best to worst; the command line maps it to an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -17,6 +17,8 @@ pub enum Ending {
     Incomplete,
     /// Something read back differs from what was written.
     Mismatch,
+    /// Ended at the time given, before all was done.
+    TimeUp,
     /// Stopped by the user.
     Interrupted,
     /// Stopped by a failure that concerns more than one object.
@@ -178,6 +180,8 @@ pub struct Report {
     pub listing_complete: bool,
     /// What the destination was seen to enforce; none when nothing was written.
     pub guards: Option<Guards>,
+    /// Outages of the two ends, and their requests.
+    pub endpoints: Endpoints,
     /// Where the ledger is.
     pub ledger: Option<String>,
     /// What to do next.

@@ -14,6 +14,7 @@ impl Report {
             Ending::Complete => "Done: every object is at the destination, at the demanded level",
             Ending::Incomplete => "Finished: some objects are not at the destination at the demanded level",
             Ending::Mismatch => "MISMATCH: something at the destination differs from what was written",
+            Ending::TimeUp => "Ended at the time given, before all was done",
             Ending::Interrupted => "Interrupted by the user",
             Ending::Stopped => "STOPPED",
         }
@@ -158,6 +159,9 @@ impl fmt::Display for Report {
                 grouped(self.objects_copied),
                 bytes(rate)
             )?;
+        }
+        for line in self.endpoints.lines() {
+            writeln!(f, "{line}")?;
         }
         if let Some(ledger) = &self.ledger {
             writeln!(f, "Ledger: {}", cabotage_core::display_text(ledger))?;

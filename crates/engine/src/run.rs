@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cabotage_core::{Error, ErrorKind, ListScope, ListStream, LossName, Operation, Result, Timestamp};
-use cabotage_layers::{ReadOnly, ResumeBody, ResumePolicy};
+use cabotage_layers::ReadOnly;
 use futures::TryStreamExt as _;
 use futures::stream::{BoxStream, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
@@ -14,6 +14,7 @@ use crate::acl_export::AclExport;
 use crate::budget::Budget;
 use crate::context::{Context, Effort};
 use crate::dispatch::{Dispatcher, Halts, Seen};
+use crate::endpoints::{self, Endpoints, Gates};
 use crate::files::Files;
 use crate::join::{Joined, join};
 use crate::ledger::row_stream;
@@ -55,13 +56,15 @@ pub async fn run(
     // Only who holds the ledger may replace its files: they may be those of a run that is going on.
     let files = Files::create(&job.options)?;
     let export = AclExport::start(&job)?;
-    let context = open(job, ledger, progress).await?;
+    let halts = Halts::new(&stop);
+    let ends = (&mut job.source, &mut job.destination);
+    let gates = endpoints::guard(ends, job.options.max_outage, &halts.drain, &progress, &observer);
+    let context = open(job, gates, ledger, progress).await?;
     let intents = if context.options.dry_run {
         context.ledger.intents().await?.into_iter().map(|intent| (intent.name.clone(), intent)).collect()
     } else {
         recover(&context.ledger, &context.destination, observer.as_ref()).await?
     };
-    let halts = Halts::new(&stop);
     let (outcomes, receiver) = mpsc::channel(OUTCOMES);
     let tally = Tally::new(
         files,
@@ -92,7 +95,7 @@ pub async fn run(
     conclude(&context, &stop, started, ended, seen, totals).await
 }
 
-async fn open(job: Job, ledger: Ledger, progress: Arc<Progress>) -> Result<Context> {
+async fn open(job: Job, gates: Gates, ledger: Ledger, progress: Arc<Progress>) -> Result<Context> {
     let summary = format!(
         "{} -> {}{}",
         job.source.label,
@@ -104,7 +107,7 @@ async fn open(job: Job, ledger: Ledger, progress: Arc<Progress>) -> Result<Conte
     let mut source = job.source;
     let access_lists =
         source.probe.as_ref().is_some_and(|probe| probe.access_lists(&source.prefix).is_some());
-    source.store = Arc::new(ReadOnly::new(Arc::new(ResumeBody::new(source.store, ResumePolicy::default()))));
+    source.store = Arc::new(ReadOnly::new(source.store));
     Ok(Context {
         source,
         destination: job.destination,
@@ -114,6 +117,7 @@ async fn open(job: Job, ledger: Ledger, progress: Arc<Progress>) -> Result<Conte
         memory: Budget::new(job.options.memory),
         parts: Arc::new(Semaphore::new(job.options.concurrency)),
         progress,
+        gates,
         access_lists,
         effort: Effort { attempts: 0, started: Timestamp::now() },
         options: Arc::new(job.options),
@@ -172,8 +176,7 @@ async fn conclude(
     if let Some(remnants) = &seen.remnants {
         remnants.add_to(&mut totals.losses);
     }
-    let interrupted = stop.drain.is_cancelled() || stop.abort.is_cancelled();
-    let ending = ending(&totals, interrupted, seen.complete);
+    let ending = ending(&totals, stop, seen.complete);
     let stopped_by = totals.stopped.as_ref().map(|error| error.kind().name());
     let report = Report {
         format: 1,
@@ -201,6 +204,7 @@ async fn conclude(
         destination_only: seen.destination_only,
         listing_complete: seen.complete,
         guards: seen.guards,
+        endpoints: Endpoints::of(&context.gates, &context.source, &context.destination),
         ledger: Some(context.ledger.path().to_string_lossy().into_owned()),
         next: Vec::new(),
     };
@@ -226,7 +230,7 @@ async fn end_record(context: &Context, report: &Report, stopped_by: Option<Strin
     ledger.clone().close().await
 }
 
-fn ending(totals: &Totals, interrupted: bool, complete: bool) -> Ending {
+fn ending(totals: &Totals, stop: &Stop, complete: bool) -> Ending {
     let counts = &totals.counts;
     let short = counts.stored_unread
         + counts.failed
@@ -237,7 +241,9 @@ fn ending(totals: &Totals, interrupted: bool, complete: bool) -> Ending {
     match totals {
         _ if totals.mismatches > 0 => Ending::Mismatch,
         Totals { stopped: Some(_), .. } => Ending::Stopped,
-        _ if interrupted => Ending::Interrupted,
+        _ if stop.abort.is_cancelled() => Ending::Interrupted,
+        _ if stop.time_up.is_cancelled() && (!complete || counts.unfinished > 0) => Ending::TimeUp,
+        _ if stop.drain.is_cancelled() && !stop.time_up.is_cancelled() => Ending::Interrupted,
         _ if short > 0 || !complete => Ending::Incomplete,
         _ => Ending::Complete,
     }

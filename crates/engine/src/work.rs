@@ -47,7 +47,7 @@ pub(crate) async fn work(context: &Context, name: Arc<str>, listed: ObjectInfo, 
             Err(error) => missing_where(context, &name, error).await,
         };
         match disposition(error.kind(), Scope::Object) {
-            Disposition::Retry | Disposition::PauseEndpoint if attempt < ATTEMPTS => {
+            Disposition::Retry if attempt < ATTEMPTS => {
                 tracing::debug!(%error, attempt, "trying again");
                 back_off(attempt).await;
                 attempt += 1;
@@ -113,6 +113,8 @@ fn ended(context: &Context, name: Arc<str>, listed: &ObjectInfo, error: Error) -
             let attempts = context.effort.attempts;
             return Outcome { attempts, ..Outcome::new(name, listed.size, Class::Vanished) };
         }
+        // The run ends while an end is waited for: that is no failure.
+        (ErrorKind::Cancelled, _) => return Outcome::new(name, listed.size, Class::Unfinished),
         (ErrorKind::DestinationConflict, _) => Class::Conflict,
         (_, Disposition::Defer) => Class::Deferred,
         (_, Disposition::StopRun | Disposition::PauseEndpoint) => Class::Unfinished,

@@ -115,6 +115,8 @@ struct Counts {
     operations: HashMap<Operation, u64>,
     log: Vec<(Operation, String)>,
     played: u64,
+    /// With what every call fails now.
+    down: Option<ErrorKind>,
 }
 
 /// A script and the count of what has been called. Clones share both.
@@ -149,6 +151,17 @@ impl Faults {
         self.counts().log.clone()
     }
 
+    /// From now on every call fails with that kind, whatever the rules say; listings on their way do too,
+    /// and bodies break off.
+    /// `None`: no longer.
+    pub fn set_down(&self, kind: Option<ErrorKind>) {
+        self.counts().down = kind;
+    }
+
+    fn down(&self) -> Option<ErrorKind> {
+        self.counts().down
+    }
+
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -175,6 +188,9 @@ impl Faults {
                 counts.played += 1;
                 effects.push(rule.effect.clone());
             }
+        }
+        if let Some(kind) = counts.down {
+            effects.insert(0, Effect::Fail(kind));
         }
         Plan { operation, effects }
     }

@@ -5,12 +5,15 @@
 
 mod fault;
 mod limit;
+mod outlast;
 mod prefix;
 mod read_only;
 mod resume_body;
+mod resume_list;
 
 pub use fault::{Calls, Effect, Fault, Faults, KeyMatch, Rule};
 pub use limit::Limit;
+pub use outlast::{Gate, OutageWatch, Outages, Outlast};
 pub use prefix::Prefix;
 pub use read_only::ReadOnly;
 pub use resume_body::{ResumeBody, ResumePolicy};

@@ -41,9 +41,19 @@ impl Default for ResumePolicy {
 impl ResumePolicy {
     fn pause(&self, attempt: u32) -> Duration {
         let longest = self.base.saturating_mul(1 << attempt.min(20)).min(self.cap);
-        let parts_in_1024 = u32::try_from(RandomState::new().hash_one(attempt) % 1024).unwrap_or(1024);
-        longest / 1024 * parts_in_1024
+        random_part(longest)
     }
+}
+
+/// A random time up to `longest`.
+pub(crate) fn random_part(longest: Duration) -> Duration {
+    let parts_in_1024 = u32::try_from(RandomState::new().hash_one(longest) % 1024).unwrap_or(1024);
+    longest / 1024 * parts_in_1024
+}
+
+/// Whether it failed as something that may succeed at the next try.
+pub(crate) fn is_worth_a_retry(error: &Error) -> bool {
+    disposition(error.kind(), Scope::Object) == Disposition::Retry
 }
 
 /// Takes up a body again that broke off with an error worth a retry, or ended early: by range, pinned to the ETag (and
@@ -123,8 +133,8 @@ impl Reader {
     async fn take_up(&mut self, mut cause: Error) -> Result<()> {
         self.unbroken = 0;
         loop {
-            let worth_it = disposition(cause.kind(), Scope::Object) == Disposition::Retry;
-            if !worth_it || self.info.etag.is_none() || self.attempts >= self.policy.attempts {
+            if !is_worth_a_retry(&cause) || self.info.etag.is_none() || self.attempts >= self.policy.attempts
+            {
                 return Err(cause);
             }
             tokio::time::sleep(self.policy.pause(self.attempts)).await;

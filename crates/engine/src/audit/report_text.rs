@@ -14,6 +14,7 @@ impl AuditReport {
             Ending::Incomplete => "Finished: no difference was found, and not every object could be proven",
             Ending::Mismatch => "DIFFERENT: source and destination are not the same",
             Ending::Interrupted => "Interrupted by the user; what follows is what was compared until then",
+            Ending::TimeUp => "Ended at the time given; what follows is what was compared until then",
             Ending::Stopped => "STOPPED; what follows is what was compared until then",
         }
     }

@@ -3,11 +3,37 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use cabotage_core::{ByteStream, ErrorKind, ListStream, Payload, PayloadSource, Result, Sha256};
+use cabotage_core::{
+    ByteStream, Error, ErrorKind, ListStream, Operation, Payload, PayloadSource, Result, Sha256,
+};
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use super::{Effect, Plan};
+use super::{Effect, Faults, Plan};
+
+impl Faults {
+    /// The stream, broken off when all is down.
+    pub(super) fn interrupt<T: Send + 'static>(
+        &self,
+        operation: Operation,
+        stream: BoxStream<'static, Result<T>>,
+    ) -> BoxStream<'static, Result<T>> {
+        let faults = self.clone();
+        let broken = move |kind| Error::new(kind, "a scripted outage").during(operation);
+        let items = stream.map(move |item| match faults.down() {
+            // A body on its way knows only that its connection broke.
+            Some(_) if operation == Operation::Read => Err(broken(ErrorKind::Interrupted)),
+            Some(kind) => Err(broken(kind)),
+            None => item,
+        });
+        let until_it_breaks = items.scan(false, |over, item| {
+            let ended = std::mem::replace(over, item.is_err());
+            std::future::ready((!ended).then_some(item))
+        });
+        until_it_breaks.boxed()
+    }
+}
 
 impl Plan {
     /// The body as it arrives under this plan.

@@ -74,7 +74,7 @@ impl Storage for Fault {
         let plan = self.faults.call(Operation::List, &scope.prefix);
         let listing = self.inner.list(scope.clone());
         let listing = plan.spoil_listing(listing, || self.inner.list(scope.clone()));
-        late(plan, listing)
+        self.faults.interrupt(Operation::List, late(plan, listing))
     }
 
     async fn head(&self, key: &Key, detail: Detail) -> Result<ObjectInfo> {
@@ -89,7 +89,7 @@ impl Storage for Fault {
         plan.before().await?;
         let ObjectBody { info, range, stream } = self.inner.read(key, options).await?;
         plan.after()?;
-        Ok(ObjectBody { info, range, stream: plan.spoil(stream) })
+        Ok(ObjectBody { info, range, stream: self.faults.interrupt(Operation::Read, plan.spoil(stream)) })
     }
 
     async fn write(&self, key: &Key, body: Payload, options: WriteOptions) -> Result<Written> {
