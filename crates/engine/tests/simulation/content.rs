@@ -67,9 +67,9 @@ fn name(dice: &mut Dice, number: u64) -> String {
 /// A size in bytes.
 pub fn size(dice: &mut Dice, large: bool) -> u64 {
     match dice.below(10) {
+        _ if large => dice.within(2 << 20..7 << 20),
         0 => dice.below(3),
         1..=4 => dice.below(2_000),
-        _ if large => dice.within(2 << 20..7 << 20),
         5 => dice.within(250_000..300_000),
         _ => dice.below(100_000),
     }

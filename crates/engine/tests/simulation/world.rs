@@ -67,7 +67,7 @@ impl World {
     fn fill(&self) {
         let plan = &self.sky.plan;
         let dice = &mut Dice::new(plan.seed, "fill");
-        let large = if plan.heavy { 0.9 } else { 0.04 };
+        let large = if plan.heavy { 0.9 } else { 0.02 };
         for name in names(dice, plan.objects) {
             let large = dice.chance(large);
             let size = size(dice, large);
