@@ -63,7 +63,7 @@ async fn child() {
 
 /// Long for a debug build: `cargo test --release -p cabotage-engine --test million -- --ignored`.
 #[tokio::test]
-#[ignore = "half a minute"]
+#[ignore = "minutes in a debug build"]
 async fn a_million_rows_are_resumed_in_little_memory() {
     let state = tempfile::tempdir().unwrap();
     let mut dry = job(state.path());
