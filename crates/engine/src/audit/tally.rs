@@ -29,7 +29,7 @@ pub(super) struct Totals {
     pub gone: u64,
     /// What stopped it, if something did.
     pub stopped: Option<Error>,
-    /// Names at the destination that are no keys.
+    /// Whether both listings were read to their ends.
     pub complete: bool,
 }
 
