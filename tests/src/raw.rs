@@ -248,6 +248,14 @@ impl RawS3 {
         self.remove_bucket(bucket);
     }
 
+    /// The same keys as they are, in the order of their bytes.
+    #[must_use]
+    pub fn names(&self, bucket: &str) -> Vec<String> {
+        let mut names: Vec<_> = self.keys(bucket).iter().map(|key| decode(key)).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Deletes every object and upload of the bucket, and the bucket.
     pub fn remove_bucket(&self, bucket: &str) {
         for _ in 0..100 {

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use crate::budget::Budget;
 use crate::decide::Policy;
 use crate::endpoints::Gates;
+use crate::uploads::Uploads;
 use crate::{Guards, Ledger, Options, Progress, Side};
 
 /// What every task of a run shares; cheap to clone.
@@ -22,6 +23,7 @@ pub(crate) struct Context {
     pub memory: Budget,
     pub parts: Arc<Semaphore>,
     pub progress: Arc<Progress>,
+    pub uploads: Arc<Uploads>,
     /// Which attempt at its object this is; outside of a task, none.
     pub effort: Effort,
     pub gates: Gates,

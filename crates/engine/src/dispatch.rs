@@ -16,7 +16,7 @@ use crate::join::{Candidate, JoinSide, Joined};
 use crate::run::tell_guards;
 use crate::tally::send;
 use crate::work::{Work, class_of, known, work};
-use crate::{Class, Guards, Intent, Observer, Outcome, Remnants, Row, Stop, guards, keeping};
+use crate::{Class, Guards, Intent, Observer, Outcome, Remnants, Row, Stop, UploadCounts, guards, keeping};
 
 /// How long what is in flight may take to finish after a stop.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
@@ -44,6 +44,7 @@ pub(crate) struct Seen {
     pub destination_only: u64,
     pub guards: Option<Guards>,
     pub remnants: Option<Remnants>,
+    pub uploads: UploadCounts,
     /// Whether the candidates were read to their end.
     pub complete: bool,
 }

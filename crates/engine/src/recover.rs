@@ -1,4 +1,4 @@
-//! What an earlier run of this job left open: uploads to abort, writes whose outcome is not known.
+//! What an earlier run of this job left open: uploads in parts, writes whose outcome is not known.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,11 @@ const CLOCK_TOLERANCE_SECONDS: i64 = 300;
 /// So long after its intent an upload may have started, retries of the request included; then its id was recorded.
 const STARTED_WITHIN_SECONDS: i64 = 3_600;
 
-/// Aborts the uploads and removes the probe objects that an earlier run left, and returns its unfinished intents by name.
+/// Removes the probe objects that an earlier run left, and returns its unfinished intents by name.
 ///
-/// Only uploads that are in the ledger are aborted, and those of a key whose intent was recorded, whose id was not
-/// (the run died in between) and that started soon after the intent.
+/// Uploads that are in the ledger stay: they go on when their objects have their turn, or are aborted at the end. Those
+/// of a key whose intent was recorded, whose id was not (the run died in between) and that started soon after the intent
+/// are aborted: nothing is known of their parts.
 ///
 /// # Errors
 /// Those of the ledger. What can't be aborted stays recorded for the next run and is told.
@@ -25,7 +26,7 @@ pub(crate) async fn recover(
     destination: &Side,
     observer: &dyn Observer,
 ) -> Result<HashMap<String, Intent>> {
-    let uploads = ledger.uploads().await?;
+    let open = ledger.uploads().await?;
     let (probes, intents): (Vec<_>, Vec<_>) = ledger.intents().await?.into_iter().partition(guards::is_probe);
     for probe in &probes {
         if guards::remove(destination, &Key::new(format!("{}{}", destination.prefix, probe.name))?, observer)
@@ -34,14 +35,15 @@ pub(crate) async fn recover(
             ledger.drop_intent(&probe.name).await?;
         }
     }
-    let mut aborted = 0_u64;
-    for upload in &uploads {
-        if abort(destination, &upload.name, &upload.id, observer).await {
-            ledger.upload_ended(&upload.name).await?;
-            aborted += 1;
-        }
+    if !open.is_empty() {
+        let text = format!(
+            "{} uploads in parts were open when an earlier run ended; they go on from their parts where they still fit",
+            open.len()
+        );
+        observer.event(&Event::Note(text));
     }
-    let recorded = |intent: &Intent| uploads.iter().any(|upload| upload.name == intent.name);
+    let mut aborted = 0_u64;
+    let recorded = |intent: &Intent| open.iter().any(|upload| upload.name == intent.name);
     let begun = |intent: &&Intent| intent.multipart && intent.sha256.is_none() && !recorded(intent);
     for intent in intents.iter().filter(begun) {
         aborted += abort_unrecorded(destination, intent, observer).await;
@@ -59,7 +61,7 @@ pub(crate) async fn recover(
     Ok(intents.into_iter().map(|intent| (intent.name.clone(), intent)).collect())
 }
 
-/// Aborts what earlier attempts at that object have left open: an upload that they could not abort, and one whose start
+/// Aborts what earlier attempts at that object have left open and that can't go on: a recorded upload, and one whose start
 /// was never answered. Called before an upload is started, since the ledger holds one of each name.
 ///
 /// # Errors
@@ -101,7 +103,10 @@ async fn abort(destination: &Side, name: &str, id: &UploadId, observer: &dyn Obs
 }
 
 /// An upload that the store doesn't know any more counts as aborted.
-async fn try_abort(destination: &Side, name: &str, id: &UploadId) -> Result<()> {
+///
+/// # Errors
+/// Those of the destination.
+pub(crate) async fn try_abort(destination: &Side, name: &str, id: &UploadId) -> Result<()> {
     let Ok(key) = Key::new(format!("{}{name}", destination.prefix)) else { return Ok(()) };
     let aborted = match destination.store.resume_upload(&key, id, WriteOptions::default()).await {
         Ok(upload) => upload.abort().await,

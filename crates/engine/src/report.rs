@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cabotage_core::{ErrorKind, LossName, Support, Timestamp};
 use serde::Serialize;
 
-use crate::{Class, Endpoints, Remnants};
+use crate::{Class, Endpoints, Remnants, UploadCounts};
 
 /// How a run ended, from best to worst; the command line maps it to an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -170,6 +170,8 @@ pub struct Report {
     /// What the source keeps beside its objects and was not moved; none when it was not counted. It is counted in `losses`
     /// too.
     pub remnants: Option<Remnants>,
+    /// What became of uploads in parts that were begun earlier.
+    pub uploads: UploadCounts,
     /// Objects that the selection left out.
     pub excluded: u64,
     /// Objects in the ledger that the source no longer lists; still at the destination.

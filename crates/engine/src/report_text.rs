@@ -160,6 +160,7 @@ impl fmt::Display for Report {
                 bytes(rate)
             )?;
         }
+        self.uploads.fmt_text(f)?;
         for line in self.endpoints.lines() {
             writeln!(f, "{line}")?;
         }

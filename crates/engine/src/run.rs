@@ -24,7 +24,8 @@ use crate::remnants::Counting;
 use crate::tally::{Tally, Totals};
 use crate::trouble_log::TroubleLog;
 use crate::{
-    Ending, Event, Guards, Job, Ledger, Observer, Outcome, Progress, Report, Side, Stop, keys, rules, run_log,
+    Ending, Event, Guards, Job, Ledger, Observer, Outcome, Progress, Report, Side, Stop, keys, rules,
+    run_log, uploads,
 };
 
 /// Outcomes under way to the tally.
@@ -92,6 +93,8 @@ pub async fn run(
         seen.remnants = counting.finish(&stop, observer.as_ref()).await;
         totals.stopped = export.finish(&stop).await.err();
     }
+    let all_seen = seen.complete && totals.stopped.is_none() && totals.counts.unfinished == 0;
+    seen.uploads = uploads::finish(&context, all_seen, observer.as_ref()).await?;
     conclude(&context, &stop, started, ended, seen, totals).await
 }
 
@@ -118,6 +121,7 @@ async fn open(job: Job, gates: Gates, ledger: Ledger, progress: Arc<Progress>) -
         parts: Arc::new(Semaphore::new(job.options.concurrency)),
         progress,
         gates,
+        uploads: Arc::default(),
         access_lists,
         effort: Effort { attempts: 0, started: Timestamp::now() },
         options: Arc::new(job.options),
@@ -173,9 +177,7 @@ async fn conclude(
             "the sums of the report don't agree; please report this",
         ));
     }
-    if let Some(remnants) = &seen.remnants {
-        remnants.add_to(&mut totals.losses);
-    }
+    seen.remnants.iter().for_each(|remnants| remnants.add_to(&mut totals.losses));
     let ending = ending(&totals, stop, seen.complete);
     let stopped_by = totals.stopped.as_ref().map(|error| error.kind().name());
     let report = Report {
@@ -199,6 +201,7 @@ async fn conclude(
         losses: totals.losses,
         failures: totals.failures,
         remnants: seen.remnants,
+        uploads: seen.uploads,
         excluded: seen.excluded,
         gone_from_source: seen.gone,
         destination_only: seen.destination_only,

@@ -120,6 +120,9 @@ fn ended(context: &Context, name: Arc<str>, listed: &ObjectInfo, error: Error) -
         (_, Disposition::StopRun | Disposition::PauseEndpoint) => Class::Unfinished,
         _ => Class::Failed,
     };
+    if matches!(class, Class::Failed | Class::Unfinished) {
+        context.uploads.keep(&name);
+    }
     Outcome {
         source_etag: listed.etag.clone(),
         attempts: context.effort.attempts,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use acceptance::{Running, S3Server, generate, read_tree};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 use crate::migration::Home;
 use crate::parts::large_file;
@@ -16,10 +17,11 @@ crate::cases! {
     interrupted_in_mid_upload needs ["rgw"],
     interrupted_twice_in_mid_upload needs ["rgw"],
     killed_again_and_again needs [],
+    killed_at_twenty_moments needs ["rgw"],
 }
 
 /// Waits until the condition holds or the run has ended.
-fn wait_for(running: &mut Running, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_for(running: &mut Running, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !running.has_ended() && !condition() {
         assert!(begun.elapsed() < Duration::from_secs(120), "the run does nothing");
@@ -102,6 +104,54 @@ fn killed_again_and_again() {
     let done = home.migrate(&home.text("in"), &home.text("out"), &[]).expect(0);
     assert_eq!(done.count("conflicts"), 0, "{}", done.run);
     assert_eq!(read_tree(&home.path("out")), tree);
+}
+
+/// The seed of a test with chance in it: `CABOTAGE_SEED`, to play one again, else a new one. It is printed.
+fn seed(test: &str) -> u64 {
+    let given = std::env::var("CABOTAGE_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = given.unwrap_or_else(rand::random);
+    println!("{test}: CABOTAGE_SEED={seed}");
+    seed
+}
+
+/// Twenty times killed at random moments in 500 objects, some of them large, and each time resumed: at the end everything
+/// is there once, and nothing is left open.
+fn killed_at_twenty_moments() {
+    let seed = seed("killed_at_twenty_moments");
+    let mut random = StdRng::seed_from_u64(seed);
+    let rgw = acceptance::rgw().unwrap();
+    let home = Home::with_s3(&rgw);
+    let bucket = rgw.bucket("kills");
+    let to = format!("s3://{bucket}");
+    generate(&home.path("in"), 500, seed);
+    for name in ["0/large", "m large", "z/z/large"] {
+        large_file(&home.path("in").join(name), 23 << 20);
+    }
+    let tree = read_tree(&home.path("in"));
+    let flags = ["--part-threshold", "5MiB", "--memory", "16MiB", "--concurrency", "2"];
+    let (mut killed, mut unfinished) = (0, 0);
+    for _ in 0..20 {
+        let mut run = home.start(&home.text("in"), &to, &flags);
+        // The manifest is made when the run has its ledger; what comes before is the start of the process.
+        wait_for(&mut run, || home.path("manifest.ndjson").exists());
+        let (begun, moment) = (Instant::now(), Duration::from_millis(random.random_range(0..1_000)));
+        wait_for(&mut run, || begun.elapsed() >= moment);
+        run.signal("KILL");
+        killed += u32::from(run.wait().code.is_none());
+        unfinished += u32::from(rgw.raw.open_uploads(&bucket) > 0);
+    }
+    println!("killed_at_twenty_moments: {killed} runs were killed, {unfinished} of them with open uploads");
+    assert!(killed >= 10, "the runs were over before they were killed: {killed} of 20, seed {seed}");
+    let last = home.migrate(&home.text("in"), &to, &flags).expect(0);
+    assert_eq!(last.count("conflicts"), 0, "seed {seed}: {}", last.run);
+    assert_eq!(last.count("listed"), tree.len() as u64, "seed {seed}");
+    assert_eq!(rgw.raw.open_uploads(&bucket), 0, "an upload is left open, seed {seed}: {}", last.run);
+    assert!(rgw.raw.names(&bucket).iter().eq(tree.keys()), "other names than at the source, seed {seed}");
+    for (name, digest) in &tree {
+        let content = rgw.raw.get(&bucket, name).unwrap();
+        assert_eq!(acceptance::sha256(&content), *digest, "{name} differs, seed {seed}");
+    }
+    rgw.raw.remove_bucket(&bucket);
 }
 
 const LARGE: u64 = 48 << 20;

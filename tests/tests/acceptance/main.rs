@@ -19,6 +19,7 @@ mod migration;
 mod pairs;
 mod parts;
 mod reading;
+mod resume;
 mod round_trip;
 mod tagless;
 mod verify;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         azure::cases(),
         hierarchical::cases(),
         crash::cases(),
+        resume::cases(),
         bad_input::cases(),
         configured::cases(),
         reading::cases(),

@@ -254,7 +254,7 @@ async fn a_ledger_gets_its_new_name_with_all_that_is_in_its_log() {
     ledger.close().await.unwrap();
     let files = std::fs::read_dir(kept.path()).unwrap().map(|entry| entry.unwrap().path());
     let ledgers: Vec<_> = files.filter(|path| path.to_string_lossy().contains("sqlite")).collect();
-    assert_eq!(ledgers, [now.clone()], "nothing of it stays under the former name");
+    assert_eq!(ledgers, std::slice::from_ref(&now), "nothing of it stays under the former name");
     assert_eq!(LedgerReader::open(&now).unwrap().job().unwrap(), job.identity);
     Ledger::open_job(kept.path(), &job).unwrap();
 }

@@ -41,6 +41,15 @@ impl Ledger {
         self.ask(sql::uploads).await
     }
 
+    /// The upload of that name that was started and not ended.
+    ///
+    /// # Errors
+    /// As [`rows_after`](Self::rows_after).
+    pub async fn upload(&self, name: &str) -> Result<Option<OpenUpload>> {
+        let name = name.to_owned();
+        self.ask(move |conn| sql::upload(conn, &name)).await
+    }
+
     /// The parts of that object's open upload that the destination has taken, by number.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
 //! Copies one object: read pinned to its ETag, hashed in order, written with every byte checked by the server.
 
+mod marks;
+mod part;
 mod parts;
+mod resume;
 mod single;
 
 use std::sync::Arc;

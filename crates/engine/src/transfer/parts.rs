@@ -1,39 +1,33 @@
 //! Objects that go in parts: ranges read at once, each part hashed for itself and the whole in order.
 //!
 //! Memory is taken in the order of offsets, so the part whose turn it is to be hashed always holds its memory: the
-//! chain can't starve. A part's memory is given back when it is both sent and hashed.
+//! chain can't starve. A part's memory is given back when it is both sent and hashed. Then it is recorded, so that a later
+//! attempt or run goes on from it.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use cabotage_core::{
-    Error, ErrorKind, PartInfo, PartSlot, ReadOptions, ReadRange, Result, Sha256, Sha256Hasher, Support,
-    Timestamp, Upload, WriteMode, WriteOptions, Written,
+    Disposition, Error, ErrorKind, PartInfo, Result, Scope, Sha256, Support, Timestamp, Upload, WriteMode,
+    WriteOptions, Written, disposition,
 };
-use futures::TryStreamExt as _;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::single::{expect_length, hash};
-use super::{Prepared, Receipt, look_first, recognise, source_changed};
+use super::part::{Part, Share, Turn, closed};
+use super::resume::{self, Standing};
+use super::{Prepared, Receipt, look_first, recognise};
+use crate::Intent;
 use crate::context::Context;
 use crate::plan::Cut;
-use crate::recover::clear;
-use crate::{Intent, OpenUpload};
 
 pub(super) async fn copy(context: &Context, prepared: &Prepared, cut: Cut) -> Result<Receipt> {
-    let store = &context.destination.store;
-    clear(context, &prepared.name).await?;
-    context.ledger.intend(intent(prepared, None)).await?;
-    let enforced = store.capabilities().preconditions.complete == Support::Enforced;
+    let capabilities = context.destination.store.capabilities();
+    let enforced = capabilities.preconditions.complete == Support::Enforced;
     let mode = if enforced { prepared.options.mode.clone() } else { WriteMode::Replace };
     let options = WriteOptions { mode, ..prepared.options.clone() };
-    let upload = store
-        .start_upload(&prepared.destination_key, options)
-        .await
-        .map_err(|e| e.on(&prepared.destination_key))?;
-    context.ledger.upload_started(open_upload(prepared, cut, upload.as_ref())).await?;
-    let (error, sha256) = match fill(context, prepared, cut, &upload).await {
+    let opened = resume::open(context, prepared, cut, options).await;
+    let (upload, standing) = opened.map_err(|e| e.on(&prepared.destination_key))?;
+    let (error, sha256) = match fill(context, prepared, cut, &upload, standing).await {
         Ok((parts, sha256)) => match complete(context, prepared, upload.as_ref(), &parts, enforced).await {
             Ok(written) => {
                 context.ledger.upload_ended(&prepared.name).await?;
@@ -43,13 +37,25 @@ pub(super) async fn copy(context: &Context, prepared: &Prepared, cut: Cut) -> Re
         },
         Err(error) => (error, None),
     };
-    give_up(context, prepared, upload.as_ref(), &error).await?;
+    if !may_go_on(error.kind()) {
+        give_up(context, prepared, upload.as_ref(), &error).await?;
+    }
     match (error.kind(), sha256) {
         // Something is in its place: perhaps what a completion has left whose reply was lost.
         (ErrorKind::PreconditionFailed | ErrorKind::NotFound, Some(sha256)) => {
             recognise(context, prepared, sha256).await
         }
         _ => Err(error.on(&prepared.destination_key)),
+    }
+}
+
+/// Whether the next attempt or run can go on from what was sent: the trouble was not with the upload or the object.
+fn may_go_on(kind: ErrorKind) -> bool {
+    use Disposition::{PauseEndpoint, Retry, StopRun};
+    match kind {
+        ErrorKind::Protocol | ErrorKind::Internal => false,
+        ErrorKind::CredentialsExpired => true,
+        _ => matches!(disposition(kind, Scope::Object), Retry | PauseEndpoint | StopRun),
     }
 }
 
@@ -71,8 +77,9 @@ async fn fill(
     prepared: &Prepared,
     cut: Cut,
     upload: &Arc<dyn Upload>,
+    standing: Standing,
 ) -> Result<(Vec<PartInfo>, Sha256)> {
-    let (parts, sha256) = send_parts(context, prepared, cut, upload).await?;
+    let (parts, sha256) = send_parts(context, prepared, cut, upload, standing).await?;
     context.ledger.intend(intent(prepared, Some(sha256))).await?;
     Ok((parts, sha256))
 }
@@ -90,20 +97,7 @@ async fn complete(
     upload.complete(parts).await
 }
 
-fn open_upload(prepared: &Prepared, cut: Cut, upload: &dyn Upload) -> OpenUpload {
-    OpenUpload {
-        name: prepared.name.to_string(),
-        id: upload.id().clone(),
-        source_etag: prepared.source.etag.clone(),
-        size: prepared.source.size,
-        part_size: cut.part,
-        options: prepared.options.attributes.digest(),
-        started: Timestamp::now(),
-        hashed: None,
-    }
-}
-
-fn intent(prepared: &Prepared, sha256: Option<Sha256>) -> Intent {
+pub(super) fn intent(prepared: &Prepared, sha256: Option<Sha256>) -> Intent {
     Intent {
         name: prepared.name.to_string(),
         source_etag: prepared.source.etag.clone(),
@@ -114,111 +108,65 @@ fn intent(prepared: &Prepared, sha256: Option<Sha256>) -> Intent {
     }
 }
 
-/// Sends all parts and hashes the whole. The first failure ends the others.
+/// Sends the parts that are missing and hashes the whole. The first failure ends the others.
 async fn send_parts(
     context: &Context,
     prepared: &Prepared,
     cut: Cut,
     upload: &Arc<dyn Upload>,
+    standing: Standing,
 ) -> Result<(Vec<PartInfo>, Sha256)> {
     let mut tasks = JoinSet::new();
-    let mut parts = Vec::with_capacity(cut.count() as usize);
+    let sent = send_each(context, prepared, cut, upload, standing, &mut tasks).await;
+    // None of them may record a part after the upload was given up and another took its place.
+    tasks.shutdown().await;
+    let (mut parts, hashed) = sent?;
+    parts.sort_unstable_by_key(|part| part.number);
+    let hasher = hashed.await.map_err(closed)?;
+    Ok((parts, hasher.finish()))
+}
+
+async fn send_each(
+    context: &Context,
+    prepared: &Prepared,
+    cut: Cut,
+    upload: &Arc<dyn Upload>,
+    standing: Standing,
+    tasks: &mut JoinSet<Result<PartInfo>>,
+) -> Result<(Vec<PartInfo>, oneshot::Receiver<cabotage_core::Sha256Hasher>)> {
+    let Standing { hasher, hashed, mut kept, digests } = standing;
+    let share = Arc::new(Share::new(context, prepared, upload, hashed, digests));
     let (first, mut turn) = oneshot::channel();
-    let _ = first.send(Sha256Hasher::default());
+    let _ = first.send(hasher);
+    let mut parts = Vec::with_capacity(cut.count() as usize);
     for number in 1..=cut.count() {
+        let held = kept.remove(&number);
+        if let Some(held) = held.as_ref().filter(|_| number <= hashed) {
+            parts.push(held.clone());
+            continue;
+        }
         while let Some(done) = tasks.try_join_next() {
             parts.push(joined(done)?);
         }
         let range = cut.range(number);
         let memory = context.memory.take(range.end - range.start).await?;
         let slot = Arc::clone(&context.parts).acquire_owned().await.map_err(closed)?;
-        let (next, next_turn) = oneshot::channel();
-        let part = Part {
-            context: context.clone(),
-            prepared: prepared.clone(),
-            upload: Arc::clone(upload),
-            number,
-            range,
-        };
-        let my_turn = std::mem::replace(&mut turn, next_turn);
+        let in_chain = (number > hashed).then(|| {
+            let (next, next_turn) = oneshot::channel();
+            Turn { mine: std::mem::replace(&mut turn, next_turn), next }
+        });
+        let part = Part { share: Arc::clone(&share), number, range, held };
         tasks.spawn(async move {
             let _held = (memory, slot);
-            part.send(my_turn, next).await
+            part.bring(in_chain).await
         });
     }
     while let Some(done) = tasks.join_next().await {
         parts.push(joined(done)?);
     }
-    parts.sort_unstable_by_key(|part| part.number);
-    let hasher = turn.await.map_err(closed)?;
-    Ok((parts, hasher.finish()))
+    Ok((parts, turn))
 }
 
 fn joined(done: std::result::Result<Result<PartInfo>, tokio::task::JoinError>) -> Result<PartInfo> {
     done.map_err(|error| Error::new(ErrorKind::Internal, "a part's task ended early").caused_by(error))?
-}
-
-fn closed<E>(_: E) -> Error {
-    Error::new(ErrorKind::Internal, "the chain of parts was cut")
-}
-
-struct Part {
-    context: Context,
-    prepared: Prepared,
-    upload: Arc<dyn Upload>,
-    number: u32,
-    range: std::ops::Range<u64>,
-}
-
-impl Part {
-    /// Reads the range, then sends it and adds it to the whole's digest at the same time.
-    async fn send(
-        self,
-        turn: oneshot::Receiver<Sha256Hasher>,
-        next: oneshot::Sender<Sha256Hasher>,
-    ) -> Result<PartInfo> {
-        let chunks = self.read().await.map_err(|error| source_changed(error, &self.prepared))?;
-        let len = self.range.end - self.range.start;
-        let payload = hash(chunks.clone(), len).await?;
-        let slot = PartSlot { number: self.number, offset: self.range.start };
-        let sent = async {
-            self.upload.part(slot, payload).await.map_err(|error| error.on(&self.prepared.destination_key))
-        };
-        let hashed = add_to_whole(chunks, turn, next);
-        let (part, ()) = tokio::try_join!(sent, hashed)?;
-        Ok(part)
-    }
-
-    async fn read(&self) -> Result<Vec<Bytes>> {
-        let range = ReadRange::Bounded { start: self.range.start, end: self.range.end };
-        let options = ReadOptions::pinned(Some(range), self.prepared.source.etag.clone());
-        let mut body = self.context.source.store.read(&self.prepared.source_key, options).await?;
-        let mut chunks = Vec::new();
-        let mut len = 0;
-        while let Some(chunk) = body.stream.try_next().await? {
-            len += chunk.len() as u64;
-            self.context.progress.moved(chunk.len() as u64);
-            chunks.push(chunk);
-        }
-        expect_length(len, self.range.end - self.range.start)?;
-        Ok(chunks)
-    }
-}
-
-/// Waits for its turn, takes the bytes into the digest of the whole, hands it on. Its turn never comes when an earlier
-/// part has failed: that one tells why.
-async fn add_to_whole(
-    chunks: Vec<Bytes>,
-    turn: oneshot::Receiver<Sha256Hasher>,
-    next: oneshot::Sender<Sha256Hasher>,
-) -> Result<()> {
-    let Ok(mut hasher) = turn.await else { return Ok(()) };
-    let work = move || {
-        chunks.iter().for_each(|chunk| hasher.update(chunk));
-        hasher
-    };
-    let hasher = tokio::task::spawn_blocking(work).await.map_err(closed)?;
-    // The receiver is gone only when the whole transfer has failed.
-    let _ = next.send(hasher);
-    Ok(())
 }

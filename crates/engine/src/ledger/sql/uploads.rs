@@ -1,7 +1,7 @@
 //! Uploads in parts, and the parts that are there.
 
 use cabotage_core::{ETag, UploadId};
-use rusqlite::{Connection, Result, Row as SqlRow, params};
+use rusqlite::{Connection, OptionalExtension as _, Result, Row as SqlRow, params};
 
 use super::values::{etag_at, moment_at, name_at, needed_digest_at, signed, size_at};
 use crate::{DonePart, HashMark, OpenUpload};
@@ -49,10 +49,17 @@ pub(in crate::ledger) fn put_mark(conn: &Connection, name: &str, mark: &HashMark
     conn.prepare_cached(sql)?.execute(params![name.as_bytes(), mark.parts, mark.state]).map(|_| ())
 }
 
+const COLUMNS: &str =
+    "name, upload_id, source_etag, size, part_size, options, started, hashed_parts, hashed_state";
+
 pub(in crate::ledger) fn uploads(conn: &Connection) -> Result<Vec<OpenUpload>> {
-    let sql = "SELECT name, upload_id, source_etag, size, part_size, options, started, hashed_parts, hashed_state \
-         FROM upload ORDER BY name";
-    conn.prepare_cached(sql)?.query_map([], upload_of)?.collect()
+    let sql = format!("SELECT {COLUMNS} FROM upload ORDER BY name");
+    conn.prepare_cached(&sql)?.query_map([], upload_of)?.collect()
+}
+
+pub(in crate::ledger) fn upload(conn: &Connection, name: &str) -> Result<Option<OpenUpload>> {
+    let sql = format!("SELECT {COLUMNS} FROM upload WHERE name = ?1");
+    conn.prepare_cached(&sql)?.query_row([name.as_bytes()], upload_of).optional()
 }
 
 pub(in crate::ledger) fn parts(conn: &Connection, name: &str) -> Result<Vec<DonePart>> {
