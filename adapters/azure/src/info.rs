@@ -37,7 +37,7 @@ pub(crate) fn from_headers(key: &Key, headers: &HeaderMap, size: u64, md5_of: Md
         tier: text(headers, &TIER).map(tier),
         digests: md5.and_then(|md5| md5_digest(&md5)).into_iter().collect(),
         form,
-        uncarried: Vec::new(),
+        uncarried: Metadata::new(),
     }
 }
 

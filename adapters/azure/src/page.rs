@@ -1,6 +1,6 @@
 //! A page of List Blobs: what it says of each blob.
 
-use cabotage_core::{Attributes, Key, ListItem, ObjectForm, ObjectInfo, RawKey, Result, Tags};
+use cabotage_core::{Attributes, Key, ListItem, Metadata, ObjectForm, ObjectInfo, RawKey, Result, Tags};
 use percent_encoding::percent_decode_str;
 
 use crate::info;
@@ -125,7 +125,7 @@ impl Draft {
             tier: self.tier.map(info::tier),
             digests: self.md5.and_then(|md5| info::md5_digest(&md5)).into_iter().collect(),
             form,
-            uncarried: Vec::new(),
+            uncarried: Metadata::new(),
         };
         Ok(if older { ListItem::Version(info) } else { ListItem::Object(info) })
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use cabotage_core::{
-    ByteStream, Error, ErrorKind, Key, ObjectBody, ObjectForm, ObjectInfo, Operation, ReadOptions, Result,
+    ByteStream, Error, ErrorKind, Key, Metadata, ObjectBody, ObjectForm, ObjectInfo, Operation, ReadOptions,
+    Result,
 };
 use futures::StreamExt as _;
 
@@ -42,7 +43,7 @@ pub(crate) fn info(key: &Key, state: &FileState) -> ObjectInfo {
         tier: None,
         digests: Vec::new(),
         form: ObjectForm::Plain,
-        uncarried: Vec::new(),
+        uncarried: Metadata::new(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 use cabotage_core::{
-    Attributes, ETag, Error, ErrorKind, Key, ObjectForm, ObjectInfo, Payload, Result, Sha256, Support, Tier,
-    Timestamp,
+    Attributes, ETag, Error, ErrorKind, Key, Metadata, ObjectForm, ObjectInfo, Payload, Result, Sha256,
+    Support, Tier, Timestamp,
 };
 use futures::TryStreamExt as _;
 
@@ -44,7 +44,7 @@ impl Object {
             tier: self.tier.clone(),
             digests: Vec::new(),
             form: ObjectForm::Plain,
-            uncarried: Vec::new(),
+            uncarried: Metadata::new(),
         }
     }
 }

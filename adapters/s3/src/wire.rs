@@ -190,8 +190,11 @@ pub(crate) fn info(key: &Key, size: u64, headers: &HeaderMap, profile: &Profile)
     info.attributes = Some(Attributes { headers: content, metadata: metadata(headers)?, tags: None });
     info.tier = Some(tier(headers, profile)?);
     info.digests = digests(headers);
-    info.uncarried =
-        UNCARRIED.iter().filter(|name| headers.contains_key(**name)).map(|name| (*name).to_owned()).collect();
+    for name in UNCARRIED {
+        if let Some(value) = text(headers, name)? {
+            info.uncarried.insert(name.to_owned(), value);
+        }
+    }
     Ok(info)
 }
 

@@ -31,7 +31,7 @@ mod units;
 pub use environment::Environment;
 pub use location::{Location, Place};
 pub use open::{OpenOptions, Opened, Role, Target, open};
-pub use overlap::{refuse_inside, refuse_overlap};
+pub use overlap::{refuse_inside, refuse_overlap, refuse_sidecars_in};
 pub use secret_source::SecretSource;
 pub use settings::{
     AddressingStyle, AzureCredentials, AzureSettings, HttpSettings, IdSource, LocalSettings, S3Credentials,

@@ -15,20 +15,31 @@ use crate::Opened;
 /// # Errors
 /// `InvalidConfig` naming both.
 pub fn refuse_overlap(source: &Opened, destination: &Opened) -> Result<()> {
-    let overlap = match (&source.folder, &destination.folder) {
+    refuse(("source", source), ("destination", destination))
+}
+
+/// Refuses a location of sidecars that is the place of the data, or lies in it, or has it within.
+///
+/// # Errors
+/// `InvalidConfig` naming both.
+pub fn refuse_sidecars_in(side: &Opened, sidecars: &Opened) -> Result<()> {
+    refuse(("sidecars", sidecars), ("data", side))
+}
+
+fn refuse(a: (&str, &Opened), b: (&str, &Opened)) -> Result<()> {
+    let overlap = match (&a.1.folder, &b.1.folder) {
         (Some(a), Some(b)) => a.starts_with(b) || b.starts_with(a),
         _ => {
-            source.store.id() == destination.store.id()
-                && (source.prefix.starts_with(&destination.prefix)
-                    || destination.prefix.starts_with(&source.prefix))
+            a.1.store.id() == b.1.store.id()
+                && (a.1.prefix.starts_with(&b.1.prefix) || b.1.prefix.starts_with(&a.1.prefix))
         }
     };
     if !overlap {
         return Ok(());
     }
     let message = format!(
-        "source {} and destination {} are the same place, or one lies in the other",
-        source.label, destination.label
+        "{} {} and {} {} are the same place, or one lies in the other",
+        a.0, a.1.label, b.0, b.1.label
     );
     Err(Error::new(ErrorKind::InvalidConfig, message).help("name two places that don't overlap"))
 }
@@ -95,7 +106,9 @@ mod tests {
             (("m", "a/b"), ("m", ""), true),
             (("m", "a"), ("n", "a"), false),
         ] {
-            assert_eq!(refuse_overlap(&memory(a.0, a.1), &memory(b.0, b.1)).is_err(), refused, "{a:?} {b:?}");
+            let (a, b) = (memory(a.0, a.1), memory(b.0, b.1));
+            assert_eq!(refuse_overlap(&a, &b).is_err(), refused, "{} {}", a.label, b.label);
+            assert_eq!(refuse_sidecars_in(&a, &b).is_err(), refused, "{} {}", a.label, b.label);
         }
     }
 

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::ledger_flags::LedgerFlags;
 use crate::options::SseCKeys;
+use crate::sidecars::SidecarArgs;
 use crate::typed;
 use crate::when_args::WhenArgs;
 
@@ -30,6 +31,8 @@ pub(crate) struct JobArgs {
     /// Move objects in spite of that loss; can be given several times
     #[arg(long, value_name = "NAME")]
     accept_loss: Vec<LossName>,
+    #[command(flatten)]
+    pub(crate) sidecars: SidecarArgs,
     /// Keep the time of the last write in metadata where the destination can't set it
     #[arg(long)]
     keep_mtime: bool,

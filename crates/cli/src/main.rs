@@ -18,6 +18,7 @@ mod progress;
 mod report_file;
 mod run_job;
 mod screen;
+mod sidecars;
 mod signals;
 mod typed;
 mod usage;

@@ -17,13 +17,14 @@ use crate::output::{Failure, Output};
 use crate::progress::Reporter;
 use crate::report_file::ReportFile;
 use crate::screen::Screen;
+use crate::sidecars::OpenSidecars;
 use crate::signals::Signals;
 use crate::when_args::stop_in_time;
 
 /// Opens both ends, runs, prints the report and saves it.
 pub(crate) async fn run_job(
     args: &JobArgs,
-    options: Options,
+    mut options: Options,
     stores: &Stores,
     common: &Common,
     screen: &Screen,
@@ -33,13 +34,18 @@ pub(crate) async fn run_job(
     let reporter = Reporter::new(screen.clone(), common.log_format, common.quiet);
     let file = args.report.as_deref().map(ReportFile::new).transpose()?;
     let mut signals = Signals::new()?;
-    let made = MadeFolders::before_opening(&destination);
+    let made = [MadeFolders::before_opening(&destination), args.sidecars.made_folders()?];
     let dry_run = options.dry_run;
-    let opening = open_both((&source, &destination), &args.keys, Role::Destination, stores, common);
+    let opening = async {
+        let ends = (&source, &destination);
+        let (source, destination) = open_both(ends, &args.keys, Role::Destination, stores, common).await?;
+        Ok((source, destination, args.sidecars.open(common, stores).await?))
+    };
     let opened = signals.or_interrupted(opening).await;
-    let checked = opened.and_then(|sides| refuse_places(args, &options, &sides.0, &sides.1).map(|()| sides));
+    let checked = opened.and_then(|ends| refuse_places(args, &options, &ends).map(|()| ends));
     let report = match checked {
-        Ok((source, destination)) => {
+        Ok((source, destination, sidecars)) => {
+            options.sidecars = sidecars.sides();
             let job = Job { source: side(source), destination: side(destination), options };
             go(job, deadline, &reporter, signals).await
         }
@@ -47,7 +53,7 @@ pub(crate) async fn run_job(
     };
     screen.detach();
     if dry_run || report.is_err() {
-        made.remove();
+        made.iter().for_each(MadeFolders::remove);
     }
     let report = report?;
     tell(&report, file)?;
@@ -82,7 +88,11 @@ pub(crate) async fn open_both(
 }
 
 /// Nothing that the run writes may lie in what is moved, and the two sides not in each other.
-fn refuse_places(args: &JobArgs, options: &Options, source: &Opened, destination: &Opened) -> Result<()> {
+fn refuse_places(
+    args: &JobArgs,
+    options: &Options,
+    (source, destination, sidecars): &(Opened, Opened, OpenSidecars),
+) -> Result<()> {
     let files = [
         ("--state", Some(options.state_dir.as_path())),
         ("--report", args.report.as_deref()),
@@ -90,7 +100,8 @@ fn refuse_places(args: &JobArgs, options: &Options, source: &Opened, destination
         ("--archived-list", options.archived_list.as_ref().map(|file| file.path.as_path())),
         ("--acl-export", options.acl_export.as_deref()),
     ];
-    refuse_files(&files, source, destination)
+    refuse_files(&files, source, destination)?;
+    sidecars.refuse_places([source, destination], &files)
 }
 
 /// Refuses two sides that lie in each other, and files of the run (by their flags) that lie in one of them.

@@ -259,7 +259,7 @@ impl Capabilities {
     pub fn losses(&self, source: &ObjectInfo) -> Vec<Loss> {
         let mut losses =
             source.attributes.as_ref().map_or_else(Vec::new, |attributes| self.attribute_losses(attributes));
-        for name in &source.uncarried {
+        for name in source.uncarried.keys() {
             losses.push(Loss::new(LossName::HeaderDropped, format!("{name} is not carried")));
         }
         if let Some(tier) = source.tier.as_ref().filter(|tier| !self.tiers.known.contains_key(&tier.name)) {

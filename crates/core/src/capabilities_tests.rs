@@ -68,7 +68,7 @@ fn tags_headers_tiers() {
     assert_eq!(names(&none, typed.clone()), ["header-dropped"]);
     assert_eq!(names(&holds, typed), Vec::<&str>::new());
     let mut info = ObjectInfo::new(Key::new("k").unwrap(), 1);
-    info.uncarried = vec!["expires".into()];
+    info.uncarried = [("expires".to_owned(), "0".to_owned())].into();
     assert_eq!(holds.losses(&info)[0], Loss::new(LossName::HeaderDropped, "expires is not carried"));
     info.uncarried.clear();
     info.tier = Some(Tier { name: "Hot".into(), class: TierClass::Default });

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Attributes, Digest, ETag, Key};
+use crate::{Attributes, Digest, ETag, Key, Metadata};
 
 /// What a listing, a head or a read tells of an object.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,9 +26,9 @@ pub struct ObjectInfo {
     pub digests: Vec<Digest>,
     /// What kind of object it is.
     pub form: ObjectForm,
-    /// Headers that it has and that this contract doesn't carry (`expires`): each is a `header-dropped` wherever the
-    /// object moves.
-    pub uncarried: Vec<String>,
+    /// Headers that it has and that this contract doesn't carry (`expires`), with their values: each is a `header-dropped`
+    /// wherever the object moves.
+    pub uncarried: Metadata,
 }
 
 impl ObjectInfo {
@@ -45,7 +45,7 @@ impl ObjectInfo {
             tier: None,
             digests: Vec::new(),
             form: ObjectForm::Plain,
-            uncarried: Vec::new(),
+            uncarried: Metadata::new(),
         }
     }
 }

@@ -25,7 +25,7 @@ impl Report {
             ));
         }
         if objects.refused > 0 {
-            next.push("refused objects: accept a loss by its name with --accept-loss NAME --change-job, or change them at the source".into());
+            next.push("refused objects: keep what they would lose with --sidecar LOCATION --change-job, accept a loss by its name with --accept-loss NAME --change-job, or change them at the source".into());
         }
         if objects.conflicts > 0 {
             next.push(format!(

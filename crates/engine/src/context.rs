@@ -8,8 +8,9 @@ use tokio::sync::Semaphore;
 use crate::budget::Budget;
 use crate::decide::Policy;
 use crate::endpoints::Gates;
+use crate::sidecar::{Keeping, Restoring};
 use crate::uploads::Uploads;
-use crate::{Guards, Ledger, Options, Progress, Side};
+use crate::{Guards, Ledger, LossPolicy, Options, Progress, Side};
 
 /// What every task of a run shares; cheap to clone.
 #[derive(Clone)]
@@ -29,6 +30,12 @@ pub(crate) struct Context {
     pub gates: Gates,
     /// Whether the source's objects have owners and access control lists, which no destination takes.
     pub access_lists: bool,
+    /// What becomes of objects that would lose something.
+    pub losses: Arc<LossPolicy>,
+    /// Where sidecars are written; none in a dry run.
+    pub keeping: Option<Keeping>,
+    /// Where sidecars are read.
+    pub restoring: Option<Restoring>,
 }
 
 /// Which attempt at an object is under way.

@@ -179,6 +179,7 @@ impl Found<'_> {
             name: Arc::clone(self.name),
             listed: self.listed.clone(),
             mode: replacing(self.there.etag.as_ref()),
+            content: Some(self.stored),
         };
         let prepared = match transfer::prepare(context, &task).await? {
             Preparation::Ready(prepared) => prepared,

@@ -8,7 +8,8 @@ use std::time::Duration;
 use cabotage_core::{Error, ErrorKind, LossName, Probe, Result, Storage, StorePlace};
 use tokio_util::sync::CancellationToken;
 
-use crate::{KeysFile, LedgerOptions, Selection, Verdict};
+use crate::sidecar::Sidecars;
+use crate::{KeysFile, LedgerOptions, LossPolicy, Selection, Verdict};
 
 /// One end of a migration.
 #[derive(Clone, Debug)]
@@ -30,6 +31,15 @@ pub(crate) fn is_nested(a: &Side, b: &Side) -> bool {
     a.prefix.starts_with(&b.prefix) || b.prefix.starts_with(&a.prefix)
 }
 
+fn refuse_nested(a: (&str, &Side), b: (&str, &Side)) -> Result<()> {
+    if a.1.store.id() != b.1.store.id() || !is_nested(a.1, b.1) {
+        return Ok(());
+    }
+    let message =
+        format!("{} {} and {} {} are the same place or lie in each other", a.0, a.1.label, b.0, b.1.label);
+    Err(Error::new(ErrorKind::InvalidConfig, message).help("name two places that don't overlap"))
+}
+
 /// A migration: from where, to where, how.
 #[derive(Debug)]
 pub struct Job {
@@ -42,20 +52,17 @@ pub struct Job {
 }
 
 impl Job {
-    /// Refuses a job whose ends are the same place or lie in each other.
+    /// Refuses a job whose ends are the same place or lie in each other, or have their sidecars in them.
     ///
     /// # Errors
     /// `InvalidConfig`.
     pub fn check(&self) -> Result<()> {
-        let (source, destination) = (&self.source, &self.destination);
-        if source.store.id() == destination.store.id() && is_nested(source, destination) {
-            let message = format!(
-                "source {} and destination {} are the same place or lie in each other",
-                source.label, destination.label
-            );
-            return Err(
-                Error::new(ErrorKind::InvalidConfig, message).help("name two places that don't overlap")
-            );
+        let sides = [("source", &self.source), ("destination", &self.destination)];
+        refuse_nested(sides[0], sides[1])?;
+        let Sidecars { keep, restore } = &self.options.sidecars;
+        for sidecar in keep.iter().chain(restore) {
+            refuse_nested(sides[0], ("sidecar location", sidecar))?;
+            refuse_nested(sides[1], ("sidecar location", sidecar))?;
         }
         self.options.check()
     }
@@ -114,6 +121,8 @@ pub struct Options {
     pub verify: Verify,
     /// Losses let pass beside those of [`LossName::accepted_by_default`].
     pub accept_losses: BTreeSet<LossName>,
+    /// Where what the destination can't hold is kept, and restored from.
+    pub sidecars: Sidecars,
     /// Keep the time of the last write in metadata `mtime` where the destination can't set it.
     pub keep_mtime: bool,
     /// Which objects.
@@ -158,6 +167,7 @@ impl Options {
             adopt: None,
             verify: Verify::default(),
             accept_losses: BTreeSet::new(),
+            sidecars: Sidecars::default(),
             keep_mtime: false,
             selection: Selection::default(),
             max_objects: None,
@@ -176,10 +186,10 @@ impl Options {
         }
     }
 
-    /// Whether that loss is let pass.
+    /// What becomes of objects that would lose something.
     #[must_use]
-    pub fn accepts(&self, name: LossName) -> bool {
-        name.accepted_by_default() || self.accept_losses.contains(&name)
+    pub fn loss_policy(&self) -> LossPolicy {
+        LossPolicy::new(self.accept_losses.clone(), self.sidecars.keep.is_some())
     }
 
     pub(crate) fn check(&self) -> Result<()> {

@@ -22,6 +22,7 @@ mod join;
 mod keeping;
 mod keys;
 mod ledger;
+mod loss_policy;
 mod manifest;
 mod order;
 mod outcome;
@@ -36,6 +37,7 @@ mod rules;
 mod run;
 mod run_log;
 mod selection;
+mod sidecar;
 mod tally;
 mod transfer;
 mod trouble_log;
@@ -56,6 +58,7 @@ pub use ledger::{
     Count, DonePart, FrozenJob, HashMark, Intent, JobChanges, JobEnd, JobIdentity, Ledger, LedgerCounts,
     LedgerJob, LedgerReader, LoggedChange, OpenUpload, Row, RunKind, RunRecord, Trouble,
 };
+pub use loss_policy::{LossFate, LossPolicy};
 pub use outcome::{Class, Outcome};
 pub use progress::{Event, Observer, Progress, Snapshot};
 pub use remnants::Remnants;
@@ -63,5 +66,6 @@ pub use report::{Counts, Ending, FailureGroup, Guards, Levels, LossCount, Report
 pub use rules::LedgerOptions;
 pub use run::run;
 pub use selection::{KeysFile, Selection};
+pub use sidecar::Sidecars;
 pub use uploads::UploadCounts;
 pub use verdict::Verdict;

@@ -205,7 +205,7 @@ async fn items_on_disk_come_back_whole() {
             value: vec![0, 255],
         }],
         form: ObjectForm::AppendBlob,
-        uncarried: vec!["expires".into()],
+        uncarried: [("expires".to_owned(), "0".to_owned())].into(),
     };
     let older = ObjectInfo { version: Some("u".into()), ..full.clone() };
     let known =

@@ -102,6 +102,8 @@ pub struct Levels {
 pub struct LossCount {
     /// Moved all the same.
     pub accepted: u64,
+    /// Moved, and kept in a sidecar.
+    pub sidecar: u64,
     /// Refused for it.
     pub refused: u64,
 }

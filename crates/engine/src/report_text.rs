@@ -100,13 +100,17 @@ impl Report {
         }
         writeln!(f, "Losses by name, in objects (those not-moved: one by one)")?;
         for (name, count) in &self.losses {
-            writeln!(
+            write!(
                 f,
                 "  {:<22} {:>8} accepted {:>8} refused",
                 name.as_str(),
                 grouped(count.accepted),
                 grouped(count.refused)
             )?;
+            if count.sidecar > 0 {
+                write!(f, " {:>8} kept in sidecars", grouped(count.sidecar))?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cabotage_core::{Error, ErrorKind, LossName, Result, StorePlace};
 
+use crate::sidecar::Sidecars;
 use crate::{Event, FrozenJob, Job, JobChanges, JobEnd, JobIdentity, Ledger, LedgerJob, Observer, Side};
 
 /// How a run's ledger is opened.
@@ -17,7 +18,7 @@ pub struct LedgerOptions {
 
 impl Side {
     /// What stays the same when the store's server moves, and its address.
-    fn place(&self) -> StorePlace {
+    pub(crate) fn place(&self) -> StorePlace {
         self.place.clone().unwrap_or_else(|| StorePlace::unmoving(self.store.id()))
     }
 
@@ -102,7 +103,7 @@ fn ledger_job(job: &Job) -> LedgerJob {
             include: sorted(include),
             exclude: sorted(exclude),
             accept_losses: accepted(job),
-            sidecar: None,
+            sidecar: sidecars(job),
             keep_mtime: options.keep_mtime,
         },
         allowed: options.ledger.allowed,
@@ -110,9 +111,20 @@ fn ledger_job(job: &Job) -> LedgerJob {
     }
 }
 
-/// Without those that are let pass anyway: naming one of them changes nothing.
+/// Where sidecars are kept and restored from.
+fn sidecars(job: &Job) -> Option<String> {
+    let place = |side: &Side| format!("{}/{}", side.place().identity, side.prefix);
+    let Sidecars { keep, restore } = &job.options.sidecars;
+    let keep = keep.as_ref().map(place);
+    let restore = restore.as_ref().map(|side| format!("restored from {}", place(side)));
+    let both: Vec<_> = keep.into_iter().chain(restore).collect();
+    (!both.is_empty()).then(|| both.join(", "))
+}
+
+/// Without those that are let pass anyway: naming one of them changes nothing, unless a sidecar would keep it.
 fn accepted(job: &Job) -> Vec<LossName> {
-    job.options.accept_losses.iter().copied().filter(|name| !name.accepted_by_default()).collect()
+    let matters = |name: &LossName| !name.accepted_by_default() || job.options.sidecars.keep.is_some();
+    job.options.accept_losses.iter().copied().filter(matters).collect()
 }
 
 fn sorted(globs: &[String]) -> Vec<String> {

@@ -21,6 +21,7 @@ use crate::ledger::row_stream;
 use crate::order::{SpillOptions, in_byte_order};
 use crate::recover::recover;
 use crate::remnants::Counting;
+use crate::sidecar::{Keeping, Restoring};
 use crate::tally::{Tally, Totals};
 use crate::trouble_log::TroubleLog;
 use crate::{
@@ -60,7 +61,7 @@ pub async fn run(
     let halts = Halts::new(&stop);
     let ends = (&mut job.source, &mut job.destination);
     let gates = endpoints::guard(ends, job.options.max_outage, &halts.drain, &progress, &observer);
-    let context = open(job, gates, ledger, progress).await?;
+    let context = open(job, gates, ledger, progress, observer.as_ref()).await?;
     let intents = if context.options.dry_run {
         context.ledger.intents().await?.into_iter().map(|intent| (intent.name.clone(), intent)).collect()
     } else {
@@ -72,7 +73,7 @@ pub async fn run(
         TroubleLog::start(&context).await?,
         Arc::clone(&context.progress),
         Arc::clone(&observer),
-        context.options.accept_losses.clone(),
+        Arc::clone(&context.losses),
         halts.drain.clone(),
     );
     let tally = AbortOnDropHandle::new(tokio::spawn(tally.consume(receiver)));
@@ -98,7 +99,21 @@ pub async fn run(
     conclude(&context, &stop, started, ended, seen, totals).await
 }
 
-async fn open(job: Job, gates: Gates, ledger: Ledger, progress: Arc<Progress>) -> Result<Context> {
+async fn open(
+    job: Job,
+    gates: Gates,
+    ledger: Ledger,
+    progress: Arc<Progress>,
+    observer: &dyn Observer,
+) -> Result<Context> {
+    let restoring = match &job.options.sidecars.restore {
+        Some(side) => Some(Restoring::open(side, &job.source, observer).await?),
+        None => None,
+    };
+    let keeping = match job.options.sidecars.keep.as_ref().filter(|_| !job.options.dry_run) {
+        Some(side) => Some(Keeping::open(side, &job.destination).await?),
+        None => None,
+    };
     let summary = format!(
         "{} -> {}{}",
         job.source.label,
@@ -124,6 +139,9 @@ async fn open(job: Job, gates: Gates, ledger: Ledger, progress: Arc<Progress>) -
         uploads: Arc::default(),
         access_lists,
         effort: Effort { attempts: 0, started: Timestamp::now() },
+        losses: Arc::new(job.options.loss_policy()),
+        keeping,
+        restoring,
         options: Arc::new(job.options),
     })
 }

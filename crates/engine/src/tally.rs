@@ -9,7 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::files::Files;
 use crate::trouble_log::TroubleLog;
-use crate::{Class, Counts, Event, FailureGroup, Levels, LossCount, Observer, Outcome, Progress, Verdict};
+use crate::{
+    Class, Counts, Event, FailureGroup, Levels, LossCount, LossFate, LossPolicy, Observer, Outcome, Progress,
+    Verdict,
+};
 
 /// Examples kept of each kind of failure.
 const EXAMPLES: usize = 3;
@@ -45,7 +48,7 @@ pub(crate) struct Tally {
     troubles: TroubleLog,
     progress: Arc<Progress>,
     observer: Arc<dyn Observer>,
-    accepted: BTreeSet<LossName>,
+    policy: Arc<LossPolicy>,
     /// Cancelled when the run has to stop.
     halt: CancellationToken,
     window: VecDeque<bool>,
@@ -57,7 +60,7 @@ impl Tally {
         troubles: TroubleLog,
         progress: Arc<Progress>,
         observer: Arc<dyn Observer>,
-        accepted: BTreeSet<LossName>,
+        policy: Arc<LossPolicy>,
         halt: CancellationToken,
     ) -> Self {
         Self {
@@ -66,7 +69,7 @@ impl Tally {
             troubles,
             progress,
             observer,
-            accepted,
+            policy,
             halt,
             window: VecDeque::new(),
         }
@@ -138,7 +141,11 @@ impl Tally {
         let names: BTreeSet<_> = outcome.losses.iter().map(|loss| loss.name).collect();
         for name in names {
             let count = totals.losses.entry(name).or_default();
-            *(if outcome.class == Class::Refused { &mut count.refused } else { &mut count.accepted }) += 1;
+            *match (outcome.class, self.policy.fate(name)) {
+                (Class::Refused, _) => &mut count.refused,
+                (_, LossFate::Sidecar) => &mut count.sidecar,
+                _ => &mut count.accepted,
+            } += 1;
         }
     }
 
@@ -169,15 +176,15 @@ impl Tally {
 
     /// Why an object was refused, and the flags that would let it pass.
     fn refusal(&self, outcome: &Outcome) -> String {
-        let unaccepted: Vec<_> = outcome.losses.iter().filter(|loss| !self.accepts(loss.name)).collect();
+        let unaccepted: Vec<_> = outcome.losses.iter().filter(|loss| self.refuses(loss.name)).collect();
         let details: Vec<_> =
             unaccepted.iter().map(|loss| format!("{} ({})", loss.name, loss.detail)).collect();
         let names: BTreeSet<_> = unaccepted.iter().map(|loss| loss.name).collect();
         format!("would lose {}; {} would accept it", details.join(", "), flags(&names))
     }
 
-    fn accepts(&self, name: LossName) -> bool {
-        name.accepted_by_default() || self.accepted.contains(&name)
+    fn refuses(&self, name: LossName) -> bool {
+        self.policy.fate(name) == LossFate::Refuse
     }
 
     /// Stops a run in which too much goes wrong.
@@ -202,7 +209,7 @@ impl Tally {
             .totals
             .losses
             .iter()
-            .filter(|(name, count)| count.refused > 0 && !self.accepts(**name))
+            .filter(|(name, count)| count.refused > 0 && self.refuses(**name))
             .map(|(name, _)| *name)
             .collect();
         let text = format!(

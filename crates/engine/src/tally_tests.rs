@@ -7,7 +7,7 @@ fn tally(halt: &CancellationToken) -> Tally {
         TroubleLog::default(),
         Arc::default(),
         Arc::new(()),
-        BTreeSet::from([LossName::TagDropped]),
+        Arc::new(LossPolicy::new(BTreeSet::from([LossName::TagDropped]), false)),
         halt.clone(),
     )
 }
@@ -57,7 +57,10 @@ fn refusals_stop_the_run_and_name_the_flag() {
     let text = tally.totals.stopped.unwrap().to_string();
     assert!(text.contains("--accept-loss blob-type"), "{text}");
     assert!(!text.contains("tag-dropped"), "accepted losses need no flag: {text}");
-    assert_eq!(tally.totals.losses[&LossName::BlobType], LossCount { accepted: 988, refused: 12 });
+    assert_eq!(
+        tally.totals.losses[&LossName::BlobType],
+        LossCount { accepted: 988, sidecar: 0, refused: 12 }
+    );
 }
 
 #[test]

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cabotage_core::{
-    Detail, Disposition, Error, ErrorKind, Loss, ObjectInfo, Operation, Result, Scope, Timestamp, WriteMode,
-    disposition,
+    Detail, Disposition, Error, ErrorKind, Loss, ObjectInfo, Operation, Result, Scope, Sha256, Timestamp,
+    WriteMode, disposition,
 };
 
 use crate::context::{Context, Effort};
+use crate::decide::replacing;
 use crate::existing::{adopt, copy_again, read_back, recognise};
+use crate::sidecar::Lossy;
 use crate::transfer::{self, Preparation, Prepared, Receipt, Task};
 use crate::verify::{self, Checked};
 use crate::{Adopt, Class, Intent, Outcome, Row, Verdict, keeping};
@@ -145,7 +147,8 @@ async fn once(context: &Context, name: &Arc<str>, listed: &ObjectInfo, work: &Wo
 
 /// Finds what can be found without writing: names and attributes that the destination can't hold.
 async fn rehearse(context: &Context, name: &Arc<str>, listed: &ObjectInfo) -> Result<Outcome> {
-    let task = Task { name: Arc::clone(name), listed: listed.clone(), mode: WriteMode::Create };
+    let task =
+        Task { name: Arc::clone(name), listed: listed.clone(), mode: WriteMode::Create, content: None };
     Ok(match transfer::prepare(context, &task).await? {
         Preparation::Refused(source, losses) => refused(name, &source, losses),
         Preparation::Ready(prepared) => Outcome {
@@ -163,12 +166,11 @@ pub(crate) async fn copy(
     mode: WriteMode,
 ) -> Result<Outcome> {
     let creates = mode == WriteMode::Create;
-    let task = Task { name: Arc::clone(name), listed: listed.clone(), mode };
-    let prepared = match transfer::prepare(context, &task).await? {
-        Preparation::Ready(prepared) => prepared,
-        Preparation::Refused(source, losses) => return Ok(refused(name, &source, losses)),
+    let task = Task { name: Arc::clone(name), listed: listed.clone(), mode, content: None };
+    let (prepared, receipt) = match transfer(context, task, creates).await? {
+        Transferred::Written(prepared, receipt) => (prepared, receipt),
+        Transferred::Refused(outcome) => return Ok(*outcome),
     };
-    let receipt = transfer::copy(context, &prepared).await?;
     let checked = match verify::verify(context, &prepared, &receipt).await {
         Ok(checked) => checked,
         Err(error) if error.kind() == ErrorKind::VerifyMismatch && creates => {
@@ -177,11 +179,40 @@ pub(crate) async fn copy(
         }
         Err(error) => return Err(error),
     };
-    if creates && checked.losses.iter().any(|loss| !context.options.accepts(loss.name)) {
+    if creates && context.losses.refuses(&checked.losses) {
         remove_own(context, &prepared, &receipt).await;
     }
     let outcome = settle(context, &prepared, receipt, checked).await?;
     Ok(Outcome { copied: outcome.class != Class::Refused, ..outcome })
+}
+
+enum Transferred {
+    Written(Box<Prepared>, Receipt),
+    Refused(Box<Outcome>),
+}
+
+/// Copies. Where what a sidecar put back turns out to belong to another content, which only its digest tells, the object
+/// is copied once more without it.
+async fn transfer(context: &Context, mut task: Task, creates: bool) -> Result<Transferred> {
+    let mut before: Option<(Box<Prepared>, Receipt)> = None;
+    loop {
+        let prepared = match transfer::prepare(context, &task).await? {
+            Preparation::Ready(prepared) => prepared,
+            Preparation::Refused(source, losses) => {
+                if let Some((prepared, receipt)) = before.filter(|_| creates) {
+                    remove_own(context, &prepared, &receipt).await;
+                }
+                return Ok(Transferred::Refused(Box::new(refused(&task.name, &source, losses))));
+            }
+        };
+        let receipt = transfer::copy(context, &prepared).await?;
+        if prepared.original_of.is_none_or(|content| content == receipt.sha256) {
+            return Ok(Transferred::Written(prepared, receipt));
+        }
+        task.mode = replacing(receipt.written.etag.as_ref());
+        task.content = Some(receipt.sha256);
+        before = Some((prepared, receipt));
+    }
 }
 
 /// Takes away what this run has just created and can't stand by. What was only found there, or can't be told from what
@@ -217,10 +248,11 @@ pub(crate) async fn settle(
 ) -> Result<Outcome> {
     let mut losses = prepared.losses.clone();
     losses.extend(checked.losses);
-    if losses.iter().any(|loss| !context.options.accepts(loss.name)) {
+    if context.losses.refuses(&losses) {
         return Ok(refused(&prepared.name, &prepared.source, losses));
     }
     losses.sort();
+    keep_sidecar(context, prepared, receipt.sha256, &checked.info, &losses).await?;
     let mut names: Vec<_> = losses.iter().map(|loss| loss.name).collect();
     names.dedup();
     let row = Row {
@@ -249,6 +281,26 @@ pub(crate) async fn settle(
         losses,
         ..Outcome::new(Arc::clone(&prepared.name), prepared.source.size, class_of(context, checked.verdict))
     })
+}
+
+/// Keeps what the object has lost; removes what was kept of the object that it replaces.
+async fn keep_sidecar(
+    context: &Context,
+    prepared: &Prepared,
+    sha256: Sha256,
+    stored: &ObjectInfo,
+    losses: &[Loss],
+) -> Result<()> {
+    let Some(keeping) = &context.keeping else { return Ok(()) };
+    if context.losses.keeps(losses) {
+        let source = (&context.source, &prepared.source);
+        let lossy = Lossy { original: &prepared.original, source, stored, sha256, losses };
+        return keeping.keep(&lossy).await;
+    }
+    match prepared.options.mode {
+        WriteMode::Create => Ok(()),
+        WriteMode::Replace | WriteMode::IfMatch(_) => keeping.forget(&prepared.destination_key).await,
+    }
 }
 
 /// Whether a proof is at the demanded level.

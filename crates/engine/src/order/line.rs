@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Write};
 
 use cabotage_core::{
-    Algorithm, Attributes, Digest, DigestScope, ETag, Error, ErrorKind, Key, ListItem, ObjectForm,
+    Algorithm, Attributes, Digest, DigestScope, ETag, Error, ErrorKind, Key, ListItem, Metadata, ObjectForm,
     ObjectInfo, Operation, Result, Tier, Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,8 @@ struct Line {
     digests: Vec<(Algorithm, DigestScope, String)>,
     #[serde(rename = "f", default, skip_serializing_if = "is_plain")]
     form: ObjectForm,
-    #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
-    uncarried: Vec<String>,
+    #[serde(rename = "u", default, skip_serializing_if = "Metadata::is_empty")]
+    uncarried: Metadata,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

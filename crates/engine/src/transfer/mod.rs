@@ -16,6 +16,7 @@ use cabotage_core::{
 use crate::attributes::{self, MTIME};
 use crate::context::{Context, conflict};
 use crate::plan::{Plan, plan};
+use crate::sidecar::Restored;
 
 /// An object to copy.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Task {
     pub listed: ObjectInfo,
     /// What may be in its place.
     pub mode: WriteMode,
+    /// SHA-256 of its content, where it is known already.
+    pub content: Option<Sha256>,
 }
 
 /// An object made ready: all that is decided before a byte moves.
@@ -36,6 +39,10 @@ pub(crate) struct Prepared {
     pub destination_key: Key,
     /// The source's object with all its attributes.
     pub source: ObjectInfo,
+    /// What it was before it lost something on its way to the source; else the same.
+    pub original: ObjectInfo,
+    /// The content for which the original's attributes hold, where they came from a sidecar.
+    pub original_of: Option<Sha256>,
     /// What is sent along.
     pub options: WriteOptions,
     /// What gets lost, all accepted.
@@ -67,17 +74,38 @@ pub(crate) async fn prepare(context: &Context, task: &Task) -> Result<Preparatio
     let source_key = context.source_key(&task.name)?;
     let destination_key = context.destination_key(&task.name)?;
     let source = with_attributes(context, &source_key, &task.listed).await?;
-    let to_send = ObjectInfo { attributes: Some(to_send(context, &source)), ..source.clone() };
-    let losses = losses(context, &to_send);
-    if losses.iter().any(|loss| !context.options.accepts(loss.name)) {
+    let restored = original(context, &source, task.content).await?;
+    let Restored { info: original, losses: unrestored, content: original_of } = restored;
+    let to_send = ObjectInfo { attributes: Some(to_send(context, &original)), ..original.clone() };
+    let mut losses = losses(context, &to_send);
+    losses.extend(unrestored);
+    if context.losses.refuses(&losses) {
         return Ok(Preparation::Refused(Box::new(source), losses));
     }
     let limits = &context.destination.store.capabilities().limits;
     let plan = plan(source.size, limits, context.options.part_threshold, context.options.memory)?;
     let options = write_options(context, to_send, &task.mode);
-    let prepared =
-        Prepared { name: Arc::clone(&task.name), source_key, destination_key, source, options, losses, plan };
+    let prepared = Prepared {
+        name: Arc::clone(&task.name),
+        source_key,
+        destination_key,
+        source,
+        original,
+        original_of,
+        options,
+        losses,
+        plan,
+    };
     Ok(Preparation::Ready(Box::new(prepared)))
+}
+
+/// What the object was before it came to the source, as far as a sidecar tells.
+async fn original(context: &Context, source: &ObjectInfo, content: Option<Sha256>) -> Result<Restored> {
+    let restored = match &context.restoring {
+        Some(restoring) => restoring.original(source, content).await?,
+        None => None,
+    };
+    Ok(restored.unwrap_or_else(|| Restored { info: source.clone(), losses: Vec::new(), content: None }))
 }
 
 /// The listing's item if it tells everything, else a head.
