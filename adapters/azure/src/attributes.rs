@@ -1,7 +1,7 @@
 //! Attributes on their way out: checked, then written as headers.
 
 use cabotage_core::{
-    Attributes, Capabilities, ContentHeaders, Error, ErrorKind, LossName, Metadata, Result, Tags, WriteMode,
+    Attributes, Capabilities, ContentHeaders, Error, ErrorKind, Metadata, Result, Tags, WriteMode,
     WriteOptions,
 };
 use cabotage_http::{Call, encode_component};
@@ -10,13 +10,13 @@ use http::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 pub(crate) const TAGS: &str = "x-ms-tags";
 const TIER: HeaderName = HeaderName::from_static("x-ms-access-tier");
 
-/// Whether everything can be held; the letter case of metadata names is lost on the way, which is a named loss.
+/// Whether everything can be held.
 ///
 /// # Errors
 /// `Unsupported`, naming what can't.
 pub(crate) fn check(capabilities: &Capabilities, attributes: &Attributes) -> Result<()> {
     let losses = capabilities.attribute_losses(attributes);
-    if let Some(loss) = losses.iter().find(|loss| loss.name != LossName::MetadataNameCase) {
+    if let Some(loss) = losses.first() {
         return Err(Error::new(ErrorKind::Unsupported, &loss.detail).with("loss", loss.name.as_str()));
     }
     Ok(())
@@ -58,7 +58,7 @@ pub(crate) fn content_headers(mut call: Call, headers: &ContentHeaders) -> Resul
 
 pub(crate) fn metadata_headers(mut call: Call, metadata: &Metadata) -> Result<Call> {
     for (name, value) in metadata {
-        call = call.text_header(&format!("x-ms-meta-{name}"), value)?;
+        call = call.spelled_header(&format!("x-ms-meta-{name}"), value)?;
     }
     Ok(call)
 }

@@ -44,7 +44,9 @@ pub(crate) fn capabilities(server: &Server) -> Capabilities {
             object_max: u64::from(BLOCKS) * 4000 * MIB,
         },
         metadata: MetadataRules {
-            names: MetadataNames::LowerCaseIdentifier,
+            // Measured on Azurite, listings and heads alike; documented for the service ("Setting and retrieving properties
+            // and metadata for Blob Storage resources").
+            names: MetadataNames::Identifier,
             max_bytes: Some(8 * 1024),
             header_values: true,
             // Azurite reads headers as Latin-1, so that UTF-8 comes back doubly encoded from a listing.

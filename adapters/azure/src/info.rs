@@ -1,8 +1,10 @@
 //! What a reply's headers tell of a blob.
 
 use cabotage_core::{
-    Algorithm, Attributes, Digest, DigestScope, Key, Metadata, ObjectForm, ObjectInfo, Tier, Timestamp,
+    Algorithm, Attributes, Digest, DigestScope, Key, Metadata, ObjectForm, ObjectInfo, Result, Tier,
+    Timestamp,
 };
+use cabotage_http::Reply;
 use http::HeaderMap;
 use http::header::{HeaderName, LAST_MODIFIED};
 use jiff::fmt::rfc2822;
@@ -39,6 +41,20 @@ pub(crate) fn from_headers(key: &Key, headers: &HeaderMap, size: u64, md5_of: Md
         form,
         uncarried: Metadata::new(),
     }
+}
+
+/// The names of the metadata as the service keeps them: headers come in lower case from the HTTP library.
+pub(crate) async fn spell(info: &mut ObjectInfo, reply: &Reply) -> Result<()> {
+    let names = reply.spelled_names(META).await?;
+    if let Some(attributes) = &mut info.attributes {
+        let spelled = |name: String| match names.get(&format!("{META}{name}")) {
+            Some(whole) => whole[META.len()..].to_owned(),
+            None => name,
+        };
+        let metadata = std::mem::take(&mut attributes.metadata);
+        attributes.metadata = metadata.into_iter().map(|(name, value)| (spelled(name), value)).collect();
+    }
+    Ok(())
 }
 
 /// How many tags the reply says that there are; `None` where it doesn't.

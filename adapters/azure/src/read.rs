@@ -23,6 +23,7 @@ impl Inner {
         let size =
             reply.content_length().ok_or_else(|| protocol("the reply doesn't tell the blob's length"))?;
         let mut info = info::from_headers(key, &reply.headers, size, Md5Of::Blob);
+        info::spell(&mut info, &reply).await?;
         let tags = match (info::tag_count(&reply.headers), detail) {
             (Some(0), _) => Some(Tags::new()),
             _ if self.tags.none() => Some(Tags::new()),
@@ -51,7 +52,7 @@ impl Inner {
             call = call.text_header(RANGE.as_str(), &range_text(range)?)?;
         }
         let reply = self.wire.send(conditions(call, &options)?).await?;
-        let (info, range) = match range {
+        let (mut info, range) = match range {
             Some(asked) => ranged(key, &reply, asked)?,
             None => whole(key, &reply)?,
         };
@@ -60,6 +61,7 @@ impl Inner {
             let message = "a version was asked for, and the server gave what it has: it keeps no versions";
             return Err(Error::new(ErrorKind::Unsupported, message).on(key));
         }
+        info::spell(&mut info, &reply).await?;
         Ok(ObjectBody { info, range, stream: reply.stream() })
     }
 }

@@ -135,8 +135,8 @@ pub enum MetadataNames {
     LowerCase,
     /// In lower case, and `_` becomes `-` (Ceph RGW 16).
     LowerCaseHyphen,
-    /// In lower case, and only C# identifiers (Azure).
-    LowerCaseIdentifier,
+    /// As given, and only C# identifiers; two names that differ in letter case alone are one (Azure).
+    Identifier,
 }
 
 /// How metadata fares.
@@ -322,7 +322,7 @@ impl Capabilities {
                 }
                 Some(_) => {}
             }
-            if !seen.insert(kept.unwrap_or_else(|| name.clone())) {
+            if !seen.insert(self.metadata.folded(kept.unwrap_or_else(|| name.clone()))) {
                 losses.push(Loss::new(
                     LossName::MetadataNameChanged,
                     format!("{shown} falls together with another name"),
@@ -370,8 +370,14 @@ impl MetadataRules {
             MetadataNames::LowerCaseHyphen => {
                 is_token(name).then(|| name.to_ascii_lowercase().replace('_', "-"))
             }
-            MetadataNames::LowerCaseIdentifier => is_identifier(name).then(|| name.to_ascii_lowercase()),
+            MetadataNames::Identifier => is_identifier(name).then(|| name.to_owned()),
         }
+    }
+
+    /// What tells a name, as it is kept, from others: without its letter case, where that tells nothing.
+    #[must_use]
+    pub fn folded(&self, kept: String) -> String {
+        if self.names == MetadataNames::Kept { kept } else { kept.to_ascii_lowercase() }
     }
 
     fn value_objection(&self, value: &str) -> Option<&'static str> {

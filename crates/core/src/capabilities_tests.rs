@@ -24,8 +24,8 @@ fn metadata_names() {
         (MetadataNames::LowerCase, "Owner", vec!["metadata-name-case"]),
         (MetadataNames::LowerCase, "own er", vec!["metadata-name-changed"]),
         (MetadataNames::LowerCaseHyphen, "owner_id", vec!["metadata-name-changed"]),
-        (MetadataNames::LowerCaseIdentifier, "owner-id", vec!["metadata-name-changed"]),
-        (MetadataNames::LowerCaseIdentifier, "Owner_1", vec!["metadata-name-case"]),
+        (MetadataNames::Identifier, "owner-id", vec!["metadata-name-changed"]),
+        (MetadataNames::Identifier, "Owner_1", vec![]),
     ] {
         assert_eq!(names(&rules(kind), metadata(&[(name, "v")])), losses, "{kind:?} {name}");
     }

@@ -50,9 +50,12 @@ fn is_renaming(destination: &Capabilities, name: &str, loss: &Loss) -> bool {
 /// Of names that fall together at the destination, only the first in byte order is sent.
 fn drop_colliding(fitted: &mut Attributes, destination: &Capabilities) {
     let mut seen = std::collections::BTreeSet::new();
-    fitted
-        .metadata
-        .retain(|name, _| destination.metadata.kept_name(name).is_some_and(|kept| seen.insert(kept)));
+    fitted.metadata.retain(|name, _| {
+        destination
+            .metadata
+            .kept_name(name)
+            .is_some_and(|kept| seen.insert(destination.metadata.folded(kept)))
+    });
 }
 
 /// The time of the last write: that kept in metadata, else the store's own.

@@ -42,6 +42,8 @@ pub struct Call {
     pub query: String,
     /// Headers, without those that `sign` adds and without `Host`.
     pub headers: HeaderMap,
+    /// Names of headers that are sent in the letter case in which they stand here; all others go out in lower case.
+    pub spellings: Vec<String>,
     /// The body.
     pub body: CallBody,
     /// Which replies are no failure.
@@ -61,6 +63,7 @@ impl Call {
             path: path.into(),
             query: String::new(),
             headers: HeaderMap::new(),
+            spellings: Vec::new(),
             body: CallBody::Empty,
             expect: Expect::Success,
             patience: None,
@@ -113,6 +116,18 @@ impl Call {
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| cannot("name"))?;
         let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| cannot("value"))?;
         self.headers.insert(header, value);
+        Ok(self)
+    }
+
+    /// Sets a header from text, whose name goes out in the letter case given here: for a server that keeps it.
+    ///
+    /// # Errors
+    /// Those of [`text_header`](Self::text_header).
+    pub fn spelled_header(mut self, name: &str, value: &str) -> Result<Self> {
+        self = self.text_header(name, value)?;
+        if name.bytes().any(|b| b.is_ascii_uppercase()) {
+            self.spellings.push(name.to_owned());
+        }
         Ok(self)
     }
 

@@ -18,7 +18,7 @@ use crate::connect::{Connector, Proxy, Since};
 use crate::date::header_date;
 use crate::reply::About;
 use crate::retry::{Again, Budget, Failure, wait};
-use crate::{Call, Endpoint, HttpConfig, Reply, Service, fault};
+use crate::{Call, Endpoint, HttpConfig, Reply, Service, fault, spelling};
 
 /// How much of a failed reply's body is read.
 const ERROR_BODY: usize = 64 * 1024;
@@ -31,7 +31,7 @@ const CONNECTION_AGE: Duration = Duration::from_secs(600);
 
 /// How many headers a reply may have: hyper's 100 are too few for an object with many metadata pairs (8 KiB of them on
 /// Azure, 2 KB on S3).
-const REPLY_HEADERS: usize = 2_048;
+pub(crate) const REPLY_HEADERS: usize = 2_048;
 
 const NO_SKEW: i64 = i64::MIN;
 
@@ -77,6 +77,7 @@ impl HttpClient {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_CONNECTION)
             .http1_max_headers(REPLY_HEADERS)
+            .http1_preserve_header_case(true)
             .build(Connector::new(config)?);
         Ok(Self(Arc::new(Inner {
             endpoint,
@@ -155,6 +156,10 @@ impl HttpClient {
     async fn attempt(&self, service: &dyn Service, call: &Call, number: u32) -> Result<Reply, Failure> {
         let mut parts = self.parts(call).map_err(Failure::fatal)?;
         let target = parts.uri.clone();
+        if !call.spellings.is_empty() {
+            let note = spelling::note(&call.spellings).await.map_err(Failure::fatal)?;
+            parts.extensions.extend(note);
+        }
         service.sign(&mut parts).await.map_err(Failure::fatal)?;
         check_target(&target, &parts.uri).map_err(Failure::fatal)?;
         if let Some(auth) = &self.0.proxy_auth {
@@ -170,7 +175,14 @@ impl HttpClient {
             method: call.method.clone(),
             idle: self.0.config.idle_timeout,
         };
-        let reply = Reply { status: head.status, headers: head.headers, attempts: number, body, about };
+        let reply = Reply {
+            status: head.status,
+            headers: head.headers,
+            attempts: number,
+            extensions: head.extensions,
+            body,
+            about,
+        };
         tracing::debug!(operation = ?call.operation, method = %call.method, status = reply.status.as_u16(), number);
         if call.expect.accepts(reply.status) {
             return Ok(reply);

@@ -20,6 +20,7 @@ mod redact;
 mod reply;
 mod retry;
 mod sign_context;
+mod spelling;
 #[cfg(test)]
 mod test_support;
 pub mod testing;

@@ -1,17 +1,18 @@
 //! What came back.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use cabotage_core::{ByteStream, Error, ErrorKind, Operation, Result};
 use futures::StreamExt as _;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::{Extensions, HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use crate::fault;
+use crate::{fault, spelling};
 
 /// A reply whose head has arrived. Dropping it drops the connection, unless the body was read to its end.
 pub struct Reply {
@@ -22,6 +23,8 @@ pub struct Reply {
     /// How often the request was sent, this time included. After more than one attempt, a failed precondition may
     /// mean that an earlier attempt succeeded unheard.
     pub attempts: u32,
+    /// hyper's own notes, of which one tells how header names were spelled.
+    pub(crate) extensions: Extensions,
     pub(crate) body: Incoming,
     pub(crate) about: About,
 }
@@ -39,6 +42,21 @@ impl Reply {
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
         declared(&self.headers)
+    }
+
+    /// The names of the headers that begin with the prefix, as the server spelled them, by their lower-case form. `prefix` is in
+    /// lower case.
+    ///
+    /// # Errors
+    /// `Internal` when they can't be told.
+    pub async fn spelled_names(&self, prefix: &str) -> Result<BTreeMap<String, String>> {
+        let with = |(name, value): (&HeaderName, &HeaderValue)| (name.clone(), value.clone());
+        let headers: HeaderMap =
+            self.headers.iter().filter(|(name, _)| name.as_str().starts_with(prefix)).map(with).collect();
+        if headers.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        spelling::spelled(headers, self.extensions.clone()).await
     }
 
     /// The whole body.

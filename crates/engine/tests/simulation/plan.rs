@@ -160,7 +160,7 @@ fn azure(dice: &mut Dice) -> Capabilities {
     let mut rules = full_capabilities();
     rules.list_order = *dice.pick(&[ListOrder::Bytes, ListOrder::Utf16]);
     rules.metadata = MetadataRules {
-        names: MetadataNames::LowerCaseIdentifier,
+        names: MetadataNames::Identifier,
         max_bytes: Some(8_192),
         header_values: true,
         ascii_values: true,
