@@ -249,7 +249,7 @@ fn ledger(env: &TestEnv) -> PathBuf {
     let state = env.path(".local/state/cabotage");
     let files = tree(&state);
     let found = files.iter().find(|(_, bytes)| bytes.starts_with(b"SQLite format 3"));
-    state.join(found.expect("there is a ledger").0)
+    state.join(found.unwrap().0)
 }
 
 #[test]
