@@ -10,7 +10,7 @@ use crate::exit_code::Exit;
 use crate::job_args::{JobArgs, state_dir};
 use crate::options::Common;
 use crate::output::{Failure, Output};
-use crate::run_job::run_job;
+use crate::run_job::{self, run_job};
 use crate::screen::Screen;
 
 #[derive(Args, Debug)]
@@ -72,7 +72,7 @@ async fn rebuild(args: &RebuildArgs, common: &Common, screen: &Screen) -> Result
     };
     let ledger = LedgerOptions { rebuild: true, ..options.ledger };
     let options = Options { adopt: Some(adopt), ledger, ..options };
-    run_job(&args.job, options, &stores, common, screen).await
+    run_job(run_job::Verb::Migrate, &args.job, options, &stores, common, screen).await
 }
 
 fn backup(args: &BackupArgs, common: &Common) -> Result<Exit, Failure> {

@@ -7,11 +7,12 @@ use cabotage_core::Result;
 use cabotage_engine::{KeysFile, Options};
 use clap::Args;
 
+use crate::delete_args::DeleteArgs;
 use crate::exit_code::Exit;
 use crate::job_args::JobArgs;
 use crate::options::Common;
 use crate::output::Failure;
-use crate::run_job::run_job;
+use crate::run_job::{Verb, run_job};
 use crate::screen::Screen;
 
 #[derive(Args, Debug)]
@@ -31,6 +32,11 @@ pub(crate) struct MigrateArgs {
     /// Copy at most so many objects, then end
     #[arg(long, value_name = "N")]
     max_objects: Option<u64>,
+    #[command(flatten)]
+    delete: DeleteArgs,
+    /// Go on with a job that a cut-over has closed
+    #[arg(long)]
+    reopen: bool,
     /// Decide and report, write nothing
     #[arg(long)]
     dry_run: bool,
@@ -39,7 +45,7 @@ pub(crate) struct MigrateArgs {
 pub(crate) async fn run(args: &MigrateArgs, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     let stores = common.stores()?;
     let options = options(args, stores.environment())?;
-    run_job(&args.job, options, &stores, common, screen).await
+    run_job(Verb::Migrate, &args.job, options, &stores, common, screen).await
 }
 
 fn options(args: &MigrateArgs, environment: &Environment) -> Result<Options> {
@@ -49,6 +55,8 @@ fn options(args: &MigrateArgs, environment: &Environment) -> Result<Options> {
     options.selection.keys_from = names(&args.keys_from);
     options.archived_list = names(&args.archived_list);
     options.max_objects = args.max_objects;
+    options.delete = args.delete.policy();
+    options.reopen = args.reopen;
     options.dry_run = args.dry_run;
     Ok(options)
 }

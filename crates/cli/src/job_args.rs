@@ -36,6 +36,9 @@ pub(crate) struct JobArgs {
     /// Keep the time of the last write in metadata where the destination can't set it
     #[arg(long)]
     keep_mtime: bool,
+    /// Ask for the attributes of each unchanged object where the source's listing doesn't tell them (S3)
+    #[arg(long)]
+    check_attributes: bool,
     /// Only objects that match the glob: '*.dcm' by last segment, '2024/**' by whole name
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
@@ -119,6 +122,7 @@ impl JobArgs {
             },
             accept_losses: self.accept_loss.iter().copied().collect(),
             keep_mtime: self.keep_mtime,
+            check_attributes: self.check_attributes,
             selection: Selection::new(&self.include, &self.exclude, None)?,
             max_outage: self.when.max_outage.0,
             concurrency: self.concurrency,

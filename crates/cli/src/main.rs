@@ -3,11 +3,13 @@
 mod cmd_cat;
 mod cmd_check_access;
 mod cmd_config;
+mod cmd_cutover;
 mod cmd_head;
 mod cmd_ledger;
 mod cmd_ls;
 mod cmd_migrate;
 mod cmd_verify;
+mod delete_args;
 mod exit_code;
 mod job_args;
 mod ledger_flags;
@@ -65,6 +67,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
     let exit = runtime.block_on(async {
         match &cli.command {
             Command::Migrate(args) => Box::pin(cmd_migrate::run(args, &cli.common, screen)).await,
+            Command::Cutover(args) => Box::pin(cmd_cutover::run(args, &cli.common, screen)).await,
             Command::Verify(args) => Box::pin(cmd_verify::run(args, &cli.common, screen)).await,
             Command::Ls(args) => Box::pin(cmd_ls::run(args, &cli.common, screen)).await,
             Command::Head(args) => Box::pin(cmd_head::run(args, &cli.common)).await,

@@ -7,7 +7,8 @@ use cabotage_core::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    cmd_cat, cmd_check_access, cmd_config, cmd_head, cmd_ledger, cmd_ls, cmd_migrate, cmd_verify, exit_code,
+    cmd_cat, cmd_check_access, cmd_config, cmd_cutover, cmd_head, cmd_ledger, cmd_ls, cmd_migrate,
+    cmd_verify, exit_code,
 };
 
 /// Moves datasets between object stores and disks, verified.
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     /// Copies all objects of SOURCE to DESTINATION, verified; run it again for what is new or changed.
     #[command(after_help = exit_code::HELP)]
     Migrate(Box<cmd_migrate::MigrateArgs>),
+    /// The last pass, once nothing writes to SOURCE any more: migrates, compares both sides, closes the job.
+    #[command(after_help = exit_code::HELP)]
+    Cutover(Box<cmd_cutover::CutoverArgs>),
     /// Compares SOURCE and DESTINATION, independent of the runs that moved the objects; writes to neither.
     #[command(after_help = exit_code::HELP)]
     Verify(Box<cmd_verify::VerifyArgs>),

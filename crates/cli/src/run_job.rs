@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use cabotage::{Location, Opened, Role, Stores, Target, refuse_inside, refuse_overlap};
@@ -21,8 +22,18 @@ use crate::sidecars::OpenSidecars;
 use crate::signals::Signals;
 use crate::when_args::stop_in_time;
 
+/// What is done with the job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Verb {
+    /// One pass.
+    Migrate,
+    /// The last pass, the comparison and the end of the job.
+    Cutover,
+}
+
 /// Opens both ends, runs, prints the report and saves it.
 pub(crate) async fn run_job(
+    verb: Verb,
     args: &JobArgs,
     mut options: Options,
     stores: &Stores,
@@ -47,7 +58,7 @@ pub(crate) async fn run_job(
         Ok((source, destination, sidecars)) => {
             options.sidecars = sidecars.sides();
             let job = Job { source: side(source), destination: side(destination), options };
-            go(job, deadline, &reporter, signals).await
+            go((verb, job), deadline, &reporter, signals).await
         }
         Err(refused) => Err(refused),
     };
@@ -119,11 +130,20 @@ pub(crate) fn refuse_files(
     Ok(())
 }
 
-async fn go(job: Job, deadline: Option<Timestamp>, reporter: &Reporter, signals: Signals) -> Result<Report> {
+async fn go(
+    (verb, job): (Verb, Job),
+    deadline: Option<Timestamp>,
+    reporter: &Reporter,
+    signals: Signals,
+) -> Result<Report> {
     let stop = Stop::default();
     let progress = Arc::new(Progress::default());
     let observer = Arc::new(reporter.clone());
-    let run = Box::pin(cabotage_engine::run(job, stop.clone(), Arc::clone(&progress), observer));
+    let (stopping, counters) = (stop.clone(), Arc::clone(&progress));
+    let run: Pin<Box<dyn Future<Output = Result<Report>> + Send>> = match verb {
+        Verb::Migrate => Box::pin(cabotage_engine::run(job, stopping, counters, observer)),
+        Verb::Cutover => Box::pin(cabotage_engine::cutover(job, stopping, counters, observer)),
+    };
     tokio::select! {
         report = run => report,
         () = reporter.follow(progress) => Err(never()),

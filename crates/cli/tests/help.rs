@@ -12,6 +12,7 @@ fn help_texts() {
     for (name, args) in [
         ("help", &["--help"][..]),
         ("migrate", &["migrate", "--help"]),
+        ("cutover", &["cutover", "--help"]),
         ("verify", &["verify", "--help"]),
         ("ls", &["ls", "--help"]),
         ("head", &["head", "--help"]),

@@ -39,6 +39,13 @@ impl Report {
                 again("")
             ));
         }
+        if self.left_behind() > 0 && self.deletion.is_none() && self.listing_complete {
+            next.push(format!(
+                "objects that the source no longer has are left at the destination; to see which would be deleted there, give \
+                 --delete --dry-run, to delete them: {}",
+                again("--delete")
+            ));
+        }
         if self.dry_run {
             next.push(format!("nothing was written; to move: {}", without_dry_run(command)));
         } else if objects.failed + objects.unfinished > 0 || !self.listing_complete {

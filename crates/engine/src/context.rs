@@ -55,7 +55,8 @@ impl Context {
 
     /// What the user allows and demands.
     pub(crate) fn policy(&self) -> Policy {
-        Policy { overwrite: self.options.overwrite, adopt: self.options.adopt, verify: self.options.verify }
+        let Options { overwrite, adopt, verify, check_attributes, .. } = *self.options;
+        Policy { overwrite, adopt, verify, check_attributes }
     }
 
     /// The object's key at the source.

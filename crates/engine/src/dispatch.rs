@@ -10,13 +10,18 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::attributes_only::Stale;
 use crate::context::{Context, conflict};
-use crate::decide::{ConflictReason, Decision, Facts, decide};
+use crate::decide::{ConflictReason, Decision, Facts, change, decide};
+use crate::delete::Gone;
 use crate::join::{Candidate, JoinSide, Joined};
 use crate::run::tell_guards;
 use crate::tally::send;
 use crate::work::{Work, class_of, known, work};
-use crate::{Class, Guards, Intent, Observer, Outcome, Remnants, Row, Stop, UploadCounts, guards, keeping};
+use crate::{
+    Amount, Change, Class, Deletion, Guards, Intent, Observer, Outcome, Remnants, Row, Stop, UploadCounts,
+    guards, keeping,
+};
 
 /// How long what is in flight may take to finish after a stop.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
@@ -37,10 +42,14 @@ impl Halts {
 }
 
 /// What the dispatcher saw beside the outcomes.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub excluded: u64,
-    pub gone: u64,
+    /// In the ledger and at the destination, not at the source.
+    pub gone: Amount,
+    /// What may be deleted of that.
+    pub deletable: Gone,
+    pub deletion: Option<Deletion>,
     pub destination_only: u64,
     pub guards: Option<Guards>,
     pub remnants: Option<Remnants>,
@@ -78,17 +87,9 @@ impl Dispatcher {
         observer: Arc<dyn Observer>,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(context.options.concurrency));
-        Self {
-            context,
-            halts,
-            outcomes,
-            intents,
-            observer,
-            slots,
-            tasks: JoinSet::new(),
-            copies: 0,
-            seen: Seen::default(),
-        }
+        let deletable = Gone::new(context.options.delete.unwrap_or_default());
+        let seen = Seen { deletable, ..Seen::default() };
+        Self { context, halts, outcomes, intents, observer, slots, tasks: JoinSet::new(), copies: 0, seen }
     }
 
     /// Takes candidates until they end, a stop is asked for, or `--max-objects` is reached.
@@ -180,9 +181,12 @@ impl Dispatcher {
         let Candidate { name, source, destination, row } = candidate;
         let is_somewhere = source.is_some() || destination.is_some();
         let intent = if is_somewhere { self.intents.remove(&*name) } else { None };
-        if source.is_some() && !self.context.options.selection.takes(&name) {
-            self.seen.excluded += 1;
+        if !self.context.options.selection.takes(&name) {
+            self.seen.excluded += u64::from(source.is_some());
             return Ok(Flow::On);
+        }
+        if let Some(row) = &row {
+            self.seen.deletable.known.add(row.size);
         }
         let facts = Facts {
             source: source.as_ref(),
@@ -192,19 +196,33 @@ impl Dispatcher {
         };
         let decision = decide(facts, self.context.policy());
         let Some(source) = source else {
-            self.seen.gone += u64::from(decision == Decision::Gone);
-            self.seen.destination_only += u64::from(decision == Decision::Ignore);
+            self.note_absent(&name, destination.as_ref(), row.as_ref());
             return Ok(Flow::On);
         };
+        let change = change(&source, row.as_ref());
         let todo = match self.plan(&name, &source, destination, row, intent, decision)? {
             Plan::Done(outcome) => {
                 self.context.progress.listed(source.size);
-                send(&self.outcomes, *outcome).await?;
+                send(&self.outcomes, Outcome { change: Some(change), ..*outcome }).await?;
                 return Ok(Flow::On);
             }
             Plan::Todo(todo) => todo,
         };
-        self.start(name, source, todo).await
+        self.start(name, source, todo, change).await
+    }
+
+    /// Notes a name that the source doesn't list.
+    fn note_absent(&mut self, name: &Arc<str>, destination: Option<&ObjectInfo>, row: Option<&Row>) {
+        let Some(row) = row else {
+            self.seen.destination_only += u64::from(destination.is_some());
+            return;
+        };
+        if destination.is_some() {
+            self.seen.gone.add(row.size);
+        }
+        if self.context.options.delete.is_some() {
+            self.seen.deletable.take(name, destination, row);
+        }
     }
 
     /// What a decision means: an outcome at once, or work.
@@ -241,6 +259,10 @@ impl Dispatcher {
                 done(known(name, &row, class_of(&self.context, row.verdict)))
             }
             Decision::ReadBack => Ok(Plan::Todo(Work::ReadBack(Box::new(row.ok_or_else(missing)?)))),
+            Decision::Attributes => {
+                let (there, row) = destination.zip(row).ok_or_else(missing)?;
+                Ok(Plan::Todo(Work::Attributes(Box::new(Stale { row, there, begun: intent.is_some() }))))
+            }
             Decision::Recognise => {
                 let (there, intent) = destination.zip(intent).ok_or_else(missing)?;
                 Ok(Plan::Todo(Work::Recognise { there: Box::new(there), intent: Box::new(intent) }))
@@ -277,7 +299,13 @@ impl Dispatcher {
     }
 
     /// Starts a task as soon as there is room for one.
-    async fn start(&mut self, name: Arc<str>, source: ObjectInfo, todo: Work) -> Result<Flow> {
+    async fn start(
+        &mut self,
+        name: Arc<str>,
+        source: ObjectInfo,
+        todo: Work,
+        change: Change,
+    ) -> Result<Flow> {
         if self.context.options.max_objects.is_some_and(|max| self.copies >= max) {
             return Ok(Flow::Enough);
         }
@@ -298,6 +326,7 @@ impl Dispatcher {
                 () = abort.cancelled() => unfinished,
             };
             drop(slot);
+            let outcome = Outcome { change: outcome.change.or(Some(change)), ..outcome };
             // Without a tally the run is over anyway.
             let _ = send(&outcomes, outcome).await;
         });

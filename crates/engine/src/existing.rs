@@ -77,9 +77,15 @@ pub(crate) async fn recognise(
     };
     if current {
         let found = Found { name, listed, there, stored, verdict: Verdict::ReadBack };
-        let outcome = found.settle(context).await?;
-        if outcome.class != Class::Refused || context.options.overwrite == Overwrite::Never {
-            return Ok(outcome);
+        match found.settle(context).await {
+            // Attributes were being set on this job's own object: the rest of them is set with a copy.
+            Err(error)
+                if ours
+                    && error.kind() == ErrorKind::DestinationConflict
+                    && is_own(context, name, stored).await? => {}
+            Ok(outcome)
+                if outcome.class == Class::Refused && context.options.overwrite != Overwrite::Never => {}
+            settled => return settled,
         }
     } else if ours {
         context.ledger.record(stale_row(context, name, there, stored)).await?;
@@ -92,6 +98,12 @@ pub(crate) async fn recognise(
         return replace_foreign(context, name, listed, there).await;
     }
     copy(context, name, listed, replacing(there.etag.as_ref())).await
+}
+
+/// Whether the ledger says that this job put that content there.
+async fn is_own(context: &Context, name: &str, stored: Sha256) -> Result<bool> {
+    let row = context.ledger.row(name).await?;
+    Ok(row.is_some_and(|row| row.verdict != Verdict::AdoptedSize && row.sha256 == Some(stored)))
 }
 
 /// Copies after an attempt that failed, perhaps only in its reply: what it wrote is this job's own, and the next attempt's

@@ -9,7 +9,7 @@ use cabotage_core::{Error, ErrorKind, LossName, Probe, Result, Storage, StorePla
 use tokio_util::sync::CancellationToken;
 
 use crate::sidecar::Sidecars;
-use crate::{KeysFile, LedgerOptions, LossPolicy, Selection, Verdict};
+use crate::{DeletePolicy, KeysFile, LedgerOptions, LossPolicy, Selection, Verdict};
 
 /// One end of a migration.
 #[derive(Clone, Debug)]
@@ -125,6 +125,12 @@ pub struct Options {
     pub sidecars: Sidecars,
     /// Keep the time of the last write in metadata `mtime` where the destination can't set it.
     pub keep_mtime: bool,
+    /// Look at each unchanged object whose listing doesn't tell its attributes: one request more for each.
+    pub check_attributes: bool,
+    /// Delete at the destination what this job put there and the source no longer has.
+    pub delete: Option<DeletePolicy>,
+    /// Go on with a job that a cut-over has closed.
+    pub reopen: bool,
     /// Which objects.
     pub selection: Selection,
     /// At most so many objects are copied; then the run ends.
@@ -169,6 +175,9 @@ impl Options {
             accept_losses: BTreeSet::new(),
             sidecars: Sidecars::default(),
             keep_mtime: false,
+            check_attributes: false,
+            delete: None,
+            reopen: false,
             selection: Selection::default(),
             max_objects: None,
             max_outage: Duration::from_secs(6 * 3600),
@@ -202,6 +211,12 @@ impl Options {
         }
         if self.max_objects == Some(0) {
             return refuse("--max-objects is 0; give at least 1, or use --dry-run".into());
+        }
+        if self.delete.is_some() && (self.max_objects.is_some() || self.selection.keys_from.is_some()) {
+            return refuse("--delete needs the whole source: leave --keys-from and --max-objects out".into());
+        }
+        if self.delete.is_some_and(|policy| policy.max_shrink > 100) {
+            return refuse("--max-shrink is over 100 percent".into());
         }
         Ok(())
     }

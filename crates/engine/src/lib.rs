@@ -8,10 +8,13 @@ mod acl_export;
 mod advice;
 mod archived_list;
 mod attributes;
+mod attributes_only;
 mod audit;
 mod budget;
 mod context;
+mod cutover;
 mod decide;
+mod delete;
 mod dispatch;
 mod endpoints;
 mod existing;
@@ -26,11 +29,14 @@ mod loss_policy;
 mod manifest;
 mod order;
 mod outcome;
+mod pass;
 mod plan;
 mod progress;
 mod recover;
 mod remnants;
 mod report;
+mod report_cutover;
+mod report_pass;
 mod report_text;
 mod report_uploads;
 mod rules;
@@ -51,6 +57,8 @@ pub use audit::{
     AttributeCheck, AttributeProof, Audit, AuditCounts, AuditOptions, AuditReport, ClassCount,
     DestinationContent, Finding, FindingKind, Proof, SampleTurn, Slices, SourceContent, audit,
 };
+pub use cutover::{Cutover, cutover};
+pub use delete::{DeletePolicy, Deletion};
 pub use endpoints::{Endpoint, Endpoints};
 pub use job::{Adopt, Job, Options, Overwrite, Side, Stop, Verify};
 pub use keeping::remove_wholly;
@@ -60,6 +68,7 @@ pub use ledger::{
 };
 pub use loss_policy::{LossFate, LossPolicy};
 pub use outcome::{Class, Outcome};
+pub use pass::{Amount, Change, Pass};
 pub use progress::{Event, Observer, Progress, Snapshot};
 pub use remnants::Remnants;
 pub use report::{Counts, Ending, FailureGroup, Guards, Levels, LossCount, Report};

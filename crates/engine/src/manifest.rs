@@ -31,6 +31,18 @@ struct Line<'a> {
     error: Option<String>,
 }
 
+/// A line for an object that was deleted at the destination, or would be, or was left alone there.
+#[derive(Serialize)]
+pub(crate) struct Removal<'a> {
+    pub key: &'a str,
+    pub size: u64,
+    pub class: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_etag: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// Writes the manifest as the run goes on.
 #[derive(Debug)]
 pub(crate) struct Manifest {
@@ -51,6 +63,27 @@ impl Manifest {
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
     }
 
+    /// Opens the manifest that this run has written, to go on with it.
+    ///
+    /// # Errors
+    /// `NoSpace` when it can't be opened.
+    pub(crate) fn append(path: &Path) -> Result<Self> {
+        let file = File::options().append(true).open(path).map_err(|error| {
+            Error::new(ErrorKind::NoSpace, format!("the manifest can't be written: {error}"))
+                .about(path.to_string_lossy())
+        })?;
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
+    }
+
+    /// Adds what became of an object that the source no longer has, for others to read at once.
+    ///
+    /// # Errors
+    /// `NoSpace` when it can't be written.
+    pub(crate) fn remove(&mut self, removal: &Removal<'_>) -> Result<()> {
+        self.line(removal)?;
+        self.flush()
+    }
+
     /// Adds an object.
     ///
     /// # Errors
@@ -68,7 +101,11 @@ impl Manifest {
             kind: outcome.error.as_ref().map(Error::kind),
             error: outcome.error.as_ref().map(ToString::to_string),
         };
-        let text = serde_json::to_string(&line)
+        self.line(&line)
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string(line)
             .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
         writeln!(self.file, "{text}").map_err(|error| self.failed(&error))
     }

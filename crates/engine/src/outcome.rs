@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cabotage_core::{ETag, Error, Loss, Sha256};
 use serde::{Deserialize, Serialize};
 
-use crate::Verdict;
+use crate::{Change, Verdict};
 
 /// The classes of the report: each listed object ends in exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -95,6 +95,8 @@ pub struct Outcome {
     pub class: Class,
     /// The proof, where there is one.
     pub verdict: Option<Verdict>,
+    /// How it differs from what the ledger knew; `None` where that was not found out.
+    pub change: Option<Change>,
     /// Whether its bytes were copied in this run.
     pub copied: bool,
     /// SHA-256 of its content.
@@ -120,6 +122,7 @@ impl Outcome {
             size,
             class,
             verdict: None,
+            change: None,
             copied: false,
             sha256: None,
             source_etag: None,

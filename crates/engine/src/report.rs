@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cabotage_core::{ErrorKind, LossName, Support, Timestamp};
 use serde::Serialize;
 
-use crate::{Class, Endpoints, Remnants, UploadCounts};
+use crate::{Class, Cutover, Deletion, Endpoints, Pass, Remnants, UploadCounts};
 
 /// How a run ended, from best to worst; the command line maps it to an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -163,6 +163,12 @@ pub struct Report {
     pub objects_copied: u64,
     /// Bytes of the objects that a dry run would copy.
     pub bytes_planned: u64,
+    /// The selected objects by how they differ from what the ledger knew before.
+    pub pass: Pass,
+    /// What became of objects that the source no longer has; none without `--delete`.
+    pub deletion: Option<Deletion>,
+    /// What a cut-over's comparison found; none for other runs.
+    pub cutover: Option<Cutover>,
     /// Proofs.
     pub levels: Levels,
     /// Losses by name.
@@ -176,7 +182,7 @@ pub struct Report {
     pub uploads: UploadCounts,
     /// Objects that the selection left out.
     pub excluded: u64,
-    /// Objects in the ledger that the source no longer lists; still at the destination.
+    /// Objects in the ledger that the source no longer lists and the destination still had when it was listed.
     pub gone_from_source: u64,
     /// Objects at the destination that this job knows nothing of.
     pub destination_only: u64,
@@ -197,6 +203,13 @@ impl Report {
     #[must_use]
     pub fn seconds(&self) -> f64 {
         self.ended.duration_since(self.started).as_secs_f64()
+    }
+
+    /// Objects that the source no longer has and the destination still has.
+    #[must_use]
+    pub fn left_behind(&self) -> u64 {
+        let deleted = self.deletion.as_ref().map_or(0, |deletion| deletion.deleted.objects);
+        self.gone_from_source.saturating_sub(deleted)
     }
 
     /// How many failures of that kind there were.

@@ -46,7 +46,7 @@ impl Report {
     fn fmt_beside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (count, text) in [
             (self.excluded, "left out by the selection"),
-            (self.gone_from_source, "in the ledger, no longer at the source; still at the destination"),
+            (self.left_behind(), "in the ledger, no longer at the source; still at the destination"),
             (self.destination_only, "only at the destination; none of this job's business"),
         ] {
             if count > 0 {
@@ -147,6 +147,10 @@ impl fmt::Display for Report {
         writeln!(f, "Objects")?;
         self.fmt_objects(f)?;
         self.fmt_beside(f)?;
+        write!(f, "{}", self.pass)?;
+        if let Some(deletion) = &self.deletion {
+            write!(f, "{deletion}")?;
+        }
         self.fmt_proof(f)?;
         self.fmt_losses(f)?;
         self.fmt_failures(f)?;
@@ -167,6 +171,9 @@ impl fmt::Display for Report {
         self.uploads.fmt_text(f)?;
         for line in self.endpoints.lines() {
             writeln!(f, "{line}")?;
+        }
+        if let Some(cutover) = &self.cutover {
+            write!(f, "{cutover}")?;
         }
         if let Some(ledger) = &self.ledger {
             writeln!(f, "Ledger: {}", cabotage_core::display_text(ledger))?;

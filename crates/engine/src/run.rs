@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::acl_export::AclExport;
 use crate::budget::Budget;
 use crate::context::{Context, Effort};
+use crate::delete;
 use crate::dispatch::{Dispatcher, Halts, Seen};
 use crate::endpoints::{self, Endpoints, Gates};
 use crate::files::Files;
@@ -25,8 +26,8 @@ use crate::sidecar::{Keeping, Restoring};
 use crate::tally::{Tally, Totals};
 use crate::trouble_log::TroubleLog;
 use crate::{
-    Ending, Event, Guards, Job, Ledger, Observer, Outcome, Progress, Report, Side, Stop, keys, rules,
-    run_log, uploads,
+    Deletion, Ending, Event, Guards, Job, Ledger, Observer, Options, Outcome, Pass, Progress, Report,
+    RunKind, Side, Stop, keys, rules, run_log, uploads,
 };
 
 /// Outcomes under way to the tally.
@@ -43,6 +44,18 @@ pub(crate) const ROWS: usize = 1_000;
 /// What kept the run from starting, or stopped it before any object had an outcome. Later reasons are in
 /// [`Report::stopped`].
 pub async fn run(
+    job: Job,
+    stop: Stop,
+    progress: Arc<Progress>,
+    observer: Arc<dyn Observer>,
+) -> Result<Report> {
+    let kind = run_log::kind(&job.options);
+    run_as(kind, job, stop, progress, observer).await
+}
+
+/// Runs a job to its end, as a run of that kind.
+pub(crate) async fn run_as(
+    kind: RunKind,
     mut job: Job,
     stop: Stop,
     progress: Arc<Progress>,
@@ -51,6 +64,7 @@ pub async fn run(
     job.check()?;
     let started = Timestamp::now();
     let ledger = rules::open_for(&job, observer.as_ref()).await?;
+    refuse_closed(&ledger, &job.options).await?;
     // Of this run alone: the rules of the job are in the ledger by now.
     if job.options.acl_export.is_some() {
         job.options.accept_losses.insert(LossName::PosixAcl);
@@ -61,7 +75,7 @@ pub async fn run(
     let halts = Halts::new(&stop);
     let ends = (&mut job.source, &mut job.destination);
     let gates = endpoints::guard(ends, job.options.max_outage, &halts.drain, &progress, &observer);
-    let context = open(job, gates, ledger, progress, observer.as_ref()).await?;
+    let context = open(kind, job, gates, ledger, progress, observer.as_ref()).await?;
     let intents = if context.options.dry_run {
         context.ledger.intents().await?.into_iter().map(|intent| (intent.name.clone(), intent)).collect()
     } else {
@@ -96,10 +110,41 @@ pub async fn run(
     }
     let all_seen = seen.complete && totals.stopped.is_none() && totals.counts.unfinished == 0;
     seen.uploads = uploads::finish(&context, all_seen, observer.as_ref()).await?;
+    seen.complete &= ended.is_ok();
+    mirror(&context, &mut seen, &mut totals, &stop, observer.as_ref()).await;
     conclude(&context, &stop, started, ended, seen, totals).await
 }
 
+/// Deletes what the source no longer has, if that is wanted.
+async fn mirror(
+    context: &Context,
+    seen: &mut Seen,
+    totals: &mut Totals,
+    stop: &Stop,
+    observer: &dyn Observer,
+) {
+    if context.options.delete.is_some() {
+        let gone = std::mem::take(&mut seen.deletable);
+        let (deletion, failure) = delete::mirror(context, gone, totals, seen.complete, stop, observer).await;
+        totals.stopped = totals.stopped.take().or(failure);
+        seen.deletion = Some(deletion);
+    }
+}
+
+/// A job that a cut-over has closed goes on only when told to.
+async fn refuse_closed(ledger: &Ledger, options: &Options) -> Result<()> {
+    let Some(closed) = ledger.closed().await? else { return Ok(()) };
+    if !options.reopen {
+        let text = format!("a cut-over closed this job at {}", closed.strftime("%Y-%m-%d %H:%M:%S UTC"));
+        return Err(Error::new(ErrorKind::LedgerConflict, text)
+            .about(ledger.path().to_string_lossy())
+            .help("what was moved then may be in use by now; --reopen goes on with it all the same"));
+    }
+    if options.dry_run { Ok(()) } else { ledger.reopen_job().await }
+}
+
 async fn open(
+    kind: RunKind,
     job: Job,
     gates: Gates,
     ledger: Ledger,
@@ -120,8 +165,7 @@ async fn open(
         job.destination.label,
         if job.options.dry_run { " (dry run)" } else { "" }
     );
-    let run =
-        ledger.start_run(run_log::kind(&job.options), &summary, &run_log::settings(&job.options)).await?;
+    let run = ledger.start_run(kind, &summary, &run_log::settings(&job.options)).await?;
     let mut source = job.source;
     let access_lists =
         source.probe.as_ref().is_some_and(|probe| probe.access_lists(&source.prefix).is_some());
@@ -156,10 +200,19 @@ async fn candidates(
     if let Some(file) = &context.options.selection.keys_from {
         return keys::candidates(file, context.clone(), outcomes, Arc::clone(observer)).await;
     }
-    let state_dir = &context.options.state_dir;
+    Ok(joined(source, destination, context.ledger.clone(), &context.options.state_dir))
+}
+
+/// Both listings and the ledger, by name.
+pub(crate) fn joined(
+    source: &Side,
+    destination: &Side,
+    ledger: Ledger,
+    state_dir: &Path,
+) -> BoxStream<'static, Result<Joined>> {
     let (at_source, at_destination) = (listing(source, state_dir), listing(destination, state_dir));
-    let rows = row_stream(context.ledger.clone(), ROWS);
-    Ok(join(at_source, source.prefix.clone(), at_destination, destination.prefix.clone(), rows).boxed())
+    let rows = row_stream(ledger, ROWS);
+    join(at_source, source.prefix.clone(), at_destination, destination.prefix.clone(), rows).boxed()
 }
 
 /// What lies under that end's prefix, by the bytes of the names. What has to be sorted on disk goes to that folder.
@@ -196,7 +249,8 @@ async fn conclude(
         ));
     }
     seen.remnants.iter().for_each(|remnants| remnants.add_to(&mut totals.losses));
-    let ending = ending(&totals, stop, seen.complete);
+    let done = seen.complete && !seen.deletion.as_ref().is_some_and(Deletion::is_short);
+    let ending = ending(&totals, stop, done);
     let stopped_by = totals.stopped.as_ref().map(|error| error.kind().name());
     let report = Report {
         format: 1,
@@ -215,13 +269,16 @@ async fn conclude(
         bytes_copied: totals.bytes_copied,
         objects_copied: totals.objects_copied,
         bytes_planned: totals.bytes_planned,
+        pass: Pass { gone: seen.gone, ..totals.pass },
+        deletion: seen.deletion,
+        cutover: None,
         levels: totals.levels,
         losses: totals.losses,
         failures: totals.failures,
         remnants: seen.remnants,
         uploads: seen.uploads,
         excluded: seen.excluded,
-        gone_from_source: seen.gone,
+        gone_from_source: seen.gone.objects,
         destination_only: seen.destination_only,
         listing_complete: seen.complete,
         guards: seen.guards,

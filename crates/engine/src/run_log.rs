@@ -27,6 +27,9 @@ struct Settings {
     adopt: Option<&'static str>,
     verify: &'static str,
     some_names: bool,
+    check_attributes: bool,
+    delete_at_most: Option<u64>,
+    delete_max_shrink: Option<u32>,
 }
 
 /// The settings as JSON.
@@ -50,6 +53,9 @@ pub(crate) fn settings(options: &Options) -> String {
             Verify::ReadBack => "read-back",
         },
         some_names: options.selection.keys_from.is_some(),
+        check_attributes: options.check_attributes,
+        delete_at_most: options.delete.map(|policy| policy.max),
+        delete_max_shrink: options.delete.map(|policy| policy.max_shrink),
     };
     json(&settings)
 }
@@ -102,14 +108,19 @@ fn lack_of_space(snapshot: &Snapshot, free: Option<u64>) -> Option<String> {
 /// The report as the ledger keeps it: JSON without names of objects, which texts of failures hold.
 pub(crate) fn stored(report: &Report, stopped_by: Option<String>) -> String {
     let mut value = serde_json::to_value(report).unwrap_or_default();
-    for (_, group) in value.get_mut("failures").and_then(Value::as_object_mut).into_iter().flatten() {
-        group.as_object_mut().map(|group| group.remove("examples"));
-    }
+    remove_examples(&mut value);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("stopped".into(), stopped_by.into());
         fields.remove("next");
     }
     value.to_string()
+}
+
+/// Examples are the only places of a report that hold names of objects.
+fn remove_examples(value: &mut Value) {
+    let Some(fields) = value.as_object_mut() else { return };
+    fields.remove("examples");
+    fields.values_mut().for_each(remove_examples);
 }
 
 fn json(value: &impl Serialize) -> String {

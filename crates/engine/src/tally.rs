@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::files::Files;
 use crate::trouble_log::TroubleLog;
 use crate::{
-    Class, Counts, Event, FailureGroup, Levels, LossCount, LossFate, LossPolicy, Observer, Outcome, Progress,
-    Verdict,
+    Change, Class, Counts, Event, FailureGroup, Levels, LossCount, LossFate, LossPolicy, Observer, Outcome,
+    Pass, Progress, Verdict,
 };
 
 /// Examples kept of each kind of failure.
@@ -33,6 +33,7 @@ pub(crate) struct Totals {
     pub bytes_copied: u64,
     pub objects_copied: u64,
     pub bytes_planned: u64,
+    pub pass: Pass,
     pub levels: Levels,
     pub losses: BTreeMap<LossName, LossCount>,
     pub failures: BTreeMap<String, FailureGroup>,
@@ -128,7 +129,10 @@ impl Tally {
             totals.objects_copied += 1;
             totals.bytes_copied += outcome.size;
         }
-        if outcome.class == Class::Planned {
+        if let Some(change) = outcome.change {
+            totals.pass.count(change, outcome.size);
+        }
+        if outcome.class == Class::Planned && outcome.change != Some(Change::Attributes) {
             totals.bytes_planned += outcome.size;
         }
         match outcome.verdict {

@@ -8,6 +8,7 @@ use cabotage_core::{
     WriteMode, disposition,
 };
 
+use crate::attributes_only::{Stale, update};
 use crate::context::{Context, Effort};
 use crate::decide::replacing;
 use crate::existing::{adopt, copy_again, read_back, recognise};
@@ -26,6 +27,7 @@ pub(crate) enum Work {
     /// Copy after a run that began to and didn't finish.
     CopyAgain(WriteMode),
     ReadBack(Box<Row>),
+    Attributes(Box<Stale>),
     Recognise {
         there: Box<ObjectInfo>,
         intent: Box<Intent>,
@@ -133,10 +135,9 @@ fn ended(context: &Context, name: Arc<str>, listed: &ObjectInfo, error: Error) -
 }
 
 async fn once(context: &Context, name: &Arc<str>, listed: &ObjectInfo, work: &Work) -> Result<Outcome> {
-    if context.options.dry_run {
-        return rehearse(context, name, listed).await;
-    }
     match work {
+        Work::Attributes(stale) => update(context, name, listed, stale).await,
+        _ if context.options.dry_run => rehearse(context, name, listed).await,
         Work::Copy(mode) if context.effort.attempts == 1 => copy(context, name, listed, mode.clone()).await,
         Work::Copy(mode) | Work::CopyAgain(mode) => copy_again(context, name, listed, mode).await,
         Work::ReadBack(row) => read_back(context, name, listed, row).await,
