@@ -71,13 +71,17 @@ impl Client {
         }
     }
 
+    /// Sets the tags. An empty set goes as such where the server takes one: after DeleteObjectTagging, Ceph RGW 16 lists the
+    /// object with an empty ETag.
     pub(crate) async fn write_tags(&self, operation: Operation, key: &Key, tags: &Tags) -> Result<()> {
-        if tags.is_empty() {
-            let call = self.object(operation, Method::DELETE, key).flag("tagging");
-            return self.send(call).await.map(drop);
-        }
         let call = self.object(operation, Method::PUT, key).flag("tagging");
-        self.send(wire::with_checked_text(call, tags::document(tags)?)?).await.map(drop)
+        match self.send(wire::with_checked_text(call, tags::document(tags)?)?).await {
+            Err(error) if tags.is_empty() && error.kind() != ErrorKind::NotFound => {
+                let call = self.object(operation, Method::DELETE, key).flag("tagging");
+                self.send(call).await.map(drop)
+            }
+            done => done.map(drop),
+        }
     }
 
     pub(crate) async fn put(

@@ -18,6 +18,7 @@ mod lying;
 mod migration;
 mod pairs;
 mod parts;
+mod passes;
 mod reading;
 mod resume;
 mod round_trip;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         parts::cases(),
         hostile::cases(),
         again::cases(),
+        passes::cases(),
         attributes::cases(),
         losses::cases(),
         kept::cases(),

@@ -54,24 +54,34 @@ impl Home {
         Cabotage::new(self.folder.path(), subcommand).variables(self.variables.clone())
     }
 
-    fn migrate_command(&self, source: &str, destination: &str, flags: &[&str]) -> Cabotage {
+    fn job_command(&self, verb: &str, source: &str, destination: &str, flags: &[&str]) -> Cabotage {
         let (report, manifest) = (self.path("report.json"), self.path("manifest.ndjson"));
         for old in [&report, &manifest] {
             let _ = std::fs::remove_file(old);
         }
-        let command = self.command("migrate").arg(source).arg(destination);
+        let command = self.command(verb).arg(source).arg(destination);
         command.arg("--report").arg(report).arg("--manifest").arg(manifest).args(flags)
     }
 
     /// Runs a migration to its end.
     pub(crate) fn migrate(&self, source: &str, destination: &str, flags: &[&str]) -> Migration {
-        let run = self.migrate_command(source, destination, flags).run();
+        self.verb("migrate", source, destination, flags)
+    }
+
+    /// Runs another verb that takes a job.
+    pub(crate) fn verb(&self, verb: &str, source: &str, destination: &str, flags: &[&str]) -> Migration {
+        let run = self.job_command(verb, source, destination, flags).run();
         self.finished(run)
     }
 
     /// Starts a migration.
     pub(crate) fn start(&self, source: &str, destination: &str, flags: &[&str]) -> Running {
-        self.migrate_command(source, destination, flags).spawn()
+        self.start_verb("migrate", source, destination, flags)
+    }
+
+    /// Starts another verb that takes a job.
+    pub(crate) fn start_verb(&self, verb: &str, source: &str, destination: &str, flags: &[&str]) -> Running {
+        self.job_command(verb, source, destination, flags).spawn()
     }
 
     /// What a finished run left.
