@@ -40,7 +40,7 @@ pub(crate) async fn update(
     stale: &Stale,
 ) -> Result<Outcome> {
     let row = &stale.row;
-    let task = Task { name: Arc::clone(name), listed: listed.clone(), mode: stale.mode() };
+    let task = Task { name: Arc::clone(name), listed: listed.clone(), mode: stale.mode(), content: None };
     let changed = |change, outcome| Outcome { change: Some(change), ..outcome };
     let prepared = match transfer::prepare(context, &task).await? {
         Preparation::Ready(prepared) => prepared,
