@@ -13,12 +13,14 @@
 mod binary;
 pub mod fast_s3;
 mod files;
+mod proxy;
 mod raw;
 mod servers;
 mod signing;
 
 pub use binary::{Cabotage, Run, Running, binary};
 pub use files::{Tree, generate, read_tree, sha256};
+pub use proxy::{Harm, Plan, Proxy};
 pub use raw::{RawAzure, RawReply, RawS3, encode, send_to_url};
 pub use servers::{Azurite, S3Server, announce_missing, azurite, minio, required, rgw};
 

@@ -10,6 +10,7 @@ mod azure;
 mod bad_input;
 mod configured;
 mod crash;
+mod faults;
 mod hierarchical;
 mod hostile;
 mod kept;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         azure::cases(),
         hierarchical::cases(),
         crash::cases(),
+        faults::cases(),
         resume::cases(),
         bad_input::cases(),
         configured::cases(),
