@@ -8,6 +8,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::exit_code::Exit;
 use crate::job_args::{JobArgs, state_dir};
+use crate::ledger_show;
+use crate::ledgers::ledger_files;
 use crate::options::Common;
 use crate::output::{Failure, Output};
 use crate::run_job::{self, run_job};
@@ -23,6 +25,8 @@ pub(crate) struct LedgerArgs {
 enum Verb {
     /// Makes the ledger anew of what both ends hold; nothing is written to either. The old one is kept beside it.
     Rebuild(Box<RebuildArgs>),
+    /// Shows all that a ledger knows of an object.
+    Show(ledger_show::ShowArgs),
     /// Copies a ledger into a new file, also while a run goes on.
     Backup(BackupArgs),
 }
@@ -59,6 +63,7 @@ struct BackupArgs {
 pub(crate) async fn run(args: &LedgerArgs, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     match &args.verb {
         Verb::Rebuild(args) => rebuild(args, common, screen).await,
+        Verb::Show(args) => ledger_show::run(args, common, screen),
         Verb::Backup(args) => backup(args, common),
     }
 }
@@ -90,13 +95,7 @@ fn backup(args: &BackupArgs, common: &Common) -> Result<Exit, Failure> {
 /// The one ledger in that folder.
 fn only_ledger(folder: &Path) -> Result<PathBuf> {
     let wrong = |text: String| Error::new(ErrorKind::InvalidConfig, text);
-    let entries = std::fs::read_dir(folder)
-        .map_err(|error| wrong(format!("the state folder {} can't be read: {error}", folder.display())))?;
-    let mut ledgers: Vec<_> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sqlite"))
-        .collect();
-    ledgers.sort();
+    let ledgers = ledger_files(folder)?;
     match ledgers.as_slice() {
         [only] => Ok(only.clone()),
         [] => Err(wrong(format!("there is no ledger in {}", folder.display()))

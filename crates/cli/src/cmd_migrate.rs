@@ -42,6 +42,13 @@ pub(crate) struct MigrateArgs {
     dry_run: bool,
 }
 
+impl MigrateArgs {
+    /// The job without what is asked of one run alone, with that report.
+    pub(crate) fn into_job(self, report: Option<PathBuf>) -> JobArgs {
+        self.job.with_report(report)
+    }
+}
+
 pub(crate) async fn run(args: &MigrateArgs, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     let stores = common.stores()?;
     let options = options(args, stores.environment())?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cabotage::{ByteSize, Environment};
 use cabotage_core::{Error, ErrorKind, LossName, Result};
-use cabotage_engine::{Adopt, Options, Overwrite, Selection, Verify};
+use cabotage_engine::{Adopt, Invocation, Options, Overwrite, Selection, Verify};
 use clap::{Args, ValueEnum};
 
 use crate::ledger_flags::LedgerFlags;
@@ -104,6 +104,11 @@ enum VerifyArg {
 }
 
 impl JobArgs {
+    /// With that file for the report instead of its own.
+    pub(crate) fn with_report(self, report: Option<PathBuf>) -> Self {
+        Self { report, ..self }
+    }
+
     /// The engine's options, as far as these tell them.
     pub(crate) fn options(&self, environment: &Environment) -> Result<Options> {
         Ok(Options {
@@ -130,12 +135,20 @@ impl JobArgs {
             part_threshold: self.part_threshold.0,
             count_remnants: !self.no_remnants,
             command: Some(typed::command(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))),
+            invocation: invocation(),
             manifest: self.manifest.clone(),
             acl_export: self.acl_export.clone(),
             ledger: self.ledger.options(),
             ..Options::new(state_dir(self.state.as_deref(), environment)?)
         })
     }
+}
+
+/// What was typed; none when it, or the working directory, is no text.
+fn invocation() -> Option<Invocation> {
+    let arguments =
+        std::env::args_os().skip(1).map(|argument| argument.into_string().ok()).collect::<Option<_>>()?;
+    Some(Invocation { arguments, folder: std::env::current_dir().ok()?.to_str()?.to_owned() })
 }
 
 /// The folder given, else `$XDG_STATE_HOME/cabotage`, else `~/.local/state/cabotage`.

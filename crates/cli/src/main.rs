@@ -4,15 +4,22 @@ mod cmd_cat;
 mod cmd_check_access;
 mod cmd_config;
 mod cmd_cutover;
+mod cmd_failures;
 mod cmd_head;
 mod cmd_ledger;
 mod cmd_ls;
 mod cmd_migrate;
+mod cmd_retry;
+mod cmd_runs;
+mod cmd_status;
+mod cmd_uploads;
 mod cmd_verify;
 mod delete_args;
 mod exit_code;
 mod job_args;
 mod ledger_flags;
+mod ledger_show;
+mod ledgers;
 mod made_folders;
 mod options;
 mod output;
@@ -69,6 +76,11 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
             Command::Migrate(args) => Box::pin(cmd_migrate::run(args, &cli.common, screen)).await,
             Command::Cutover(args) => Box::pin(cmd_cutover::run(args, &cli.common, screen)).await,
             Command::Verify(args) => Box::pin(cmd_verify::run(args, &cli.common, screen)).await,
+            Command::Runs(args) => Box::pin(cmd_runs::run(args, &cli.common, screen)).await,
+            Command::Status(args) => cmd_status::run(args, &cli.common, screen),
+            Command::Failures(args) => cmd_failures::run(args, &cli.common, screen),
+            Command::Retry(args) => Box::pin(cmd_retry::run(args, &cli.common, screen)).await,
+            Command::Uploads(args) => Box::pin(cmd_uploads::run(args, &cli.common, screen)).await,
             Command::Ls(args) => Box::pin(cmd_ls::run(args, &cli.common, screen)).await,
             Command::Head(args) => Box::pin(cmd_head::run(args, &cli.common)).await,
             Command::Cat(args) => Box::pin(cmd_cat::run(args, &cli.common)).await,

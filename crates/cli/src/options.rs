@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use cabotage::{Environment, Location, OpenOptions, Opened, Role, SecretSource, Stores, Target, open};
-use cabotage_core::Result;
+use cabotage_core::{Error, ErrorKind, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    cmd_cat, cmd_check_access, cmd_config, cmd_cutover, cmd_head, cmd_ledger, cmd_ls, cmd_migrate,
-    cmd_verify, exit_code,
+    cmd_cat, cmd_check_access, cmd_config, cmd_cutover, cmd_failures, cmd_head, cmd_ledger, cmd_ls,
+    cmd_migrate, cmd_retry, cmd_runs, cmd_status, cmd_uploads, cmd_verify, exit_code,
 };
 
 /// Moves datasets between object stores and disks, verified.
@@ -38,6 +38,17 @@ pub(crate) enum Command {
     /// Compares SOURCE and DESTINATION, independent of the runs that moved the objects; writes to neither.
     #[command(after_help = exit_code::HELP)]
     Verify(Box<cmd_verify::VerifyArgs>),
+    /// Lists the runs of this machine's jobs, and what they came to.
+    Runs(cmd_runs::RunsArgs),
+    /// Shows how far a run has got, while it goes on and after.
+    Status(cmd_status::StatusArgs),
+    /// Lists the objects that a run left undone, and why.
+    Failures(cmd_failures::FailuresArgs),
+    /// Tries the objects that a run left undone once more, with the flags of the job's latest `migrate`.
+    #[command(after_help = exit_code::HELP)]
+    Retry(cmd_retry::RetryArgs),
+    /// Lists and aborts uploads in parts that were never ended.
+    Uploads(cmd_uploads::UploadsArgs),
     /// Lists what is in a location.
     Ls(cmd_ls::LsArgs),
     /// Shows an object's attributes.
@@ -53,7 +64,7 @@ pub(crate) enum Command {
 }
 
 /// What every verb takes.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
     /// Configuration file with named stores [default: cabotage/config.toml in the user's configuration folder]
@@ -86,6 +97,29 @@ pub(crate) enum LogFormat {
 }
 
 impl Common {
+    /// With paths that mean the same in any working directory.
+    pub(crate) fn in_any_folder(&self) -> Result<Self> {
+        let absolute = |path: &PathBuf| {
+            std::path::absolute(path).map_err(|error| {
+                let text = format!("the path {} can't be used: {error}", path.display());
+                Error::new(ErrorKind::InvalidConfig, text)
+            })
+        };
+        Ok(Self { config: self.config.as_ref().map(absolute).transpose()?, ..self.clone() })
+    }
+
+    /// These, but what the other says, and in its manner of speaking.
+    pub(crate) fn overridden_by(self, other: &Self) -> Self {
+        Self {
+            config: other.config.clone().or(self.config),
+            s3_provider: other.s3_provider.clone().or(self.s3_provider),
+            allow_plaintext: other.allow_plaintext || self.allow_plaintext,
+            quiet: other.quiet,
+            log_format: other.log_format,
+            verbose: other.verbose,
+        }
+    }
+
     /// The named stores and the environment.
     pub(crate) fn stores(&self) -> Result<Stores> {
         Stores::load(self.config.as_deref(), Environment::of_process())

@@ -9,7 +9,7 @@ use cabotage_core::{Error, ErrorKind, LossName, Probe, Result, Storage, StorePla
 use tokio_util::sync::CancellationToken;
 
 use crate::sidecar::Sidecars;
-use crate::{DeletePolicy, KeysFile, LedgerOptions, LossPolicy, Selection, Verdict};
+use crate::{DeletePolicy, Invocation, KeysFile, LedgerOptions, LossPolicy, Selection, Verdict};
 
 /// One end of a migration.
 #[derive(Clone, Debug)]
@@ -147,6 +147,10 @@ pub struct Options {
     pub count_remnants: bool,
     /// The command as it was typed, for the advice at the end; never holds a secret.
     pub command: Option<String>,
+    /// What was typed, for the ledger: by it the run can be repeated.
+    pub invocation: Option<Invocation>,
+    /// The run of which some troubles are tried again by this one.
+    pub retry_of: Option<i64>,
     /// Decide and report, write nothing.
     pub dry_run: bool,
     /// Folder of the ledgers.
@@ -186,6 +190,8 @@ impl Options {
             part_threshold: 64 << 20,
             count_remnants: true,
             command: None,
+            invocation: None,
+            retry_of: None,
             dry_run: false,
             state_dir,
             ledger: LedgerOptions::default(),

@@ -20,6 +20,7 @@ mod endpoints;
 mod existing;
 mod files;
 mod guards;
+mod invocation;
 mod job;
 mod join;
 mod keeping;
@@ -29,6 +30,7 @@ mod loss_policy;
 mod manifest;
 mod order;
 mod outcome;
+mod pace;
 mod pass;
 mod plan;
 mod progress;
@@ -60,6 +62,7 @@ pub use audit::{
 pub use cutover::{Cutover, cutover};
 pub use delete::{DeletePolicy, Deletion};
 pub use endpoints::{Endpoint, Endpoints};
+pub use invocation::Invocation;
 pub use job::{Adopt, Job, Options, Overwrite, Side, Stop, Verify};
 pub use keeping::remove_wholly;
 pub use ledger::{
@@ -68,6 +71,7 @@ pub use ledger::{
 };
 pub use loss_policy::{LossFate, LossPolicy};
 pub use outcome::{Class, Outcome};
+pub use pace::{Earlier, KeptProgress, Speed};
 pub use pass::{Amount, Change, Pass};
 pub use progress::{Event, Observer, Progress, Snapshot};
 pub use remnants::Remnants;

@@ -54,7 +54,7 @@ pub(crate) async fn open_for(job: &Job, observer: &dyn Observer) -> Result<Ledge
 /// Those of [`Ledger::open_job`].
 pub(crate) async fn open_ledger(source: &Side, destination: &Side, state_dir: &Path) -> Result<Ledger> {
     let job = LedgerJob {
-        identity: identity(source, destination),
+        identity: JobIdentity::between(source, destination),
         former: former(source, destination),
         rules: FrozenJob::default(),
         allowed: JobChanges::default(),
@@ -80,9 +80,13 @@ async fn open(state_dir: PathBuf, job: LedgerJob, rebuild: bool) -> Result<Opene
         .map_err(|error| Error::new(ErrorKind::Internal, "opening the ledger was cut off").caused_by(error))?
 }
 
-fn identity(source: &Side, destination: &Side) -> JobIdentity {
-    let place = |side: &Side| format!("{}/{}", side.place().identity, side.prefix);
-    JobIdentity { source: place(source), destination: place(destination) }
+impl JobIdentity {
+    /// That of the job between these two ends.
+    #[must_use]
+    pub fn between(source: &Side, destination: &Side) -> Self {
+        let place = |side: &Side| format!("{}/{}", side.place().identity, side.prefix);
+        Self { source: place(source), destination: place(destination) }
+    }
 }
 
 /// What earlier versions called it, with the address of the server in it.
@@ -95,7 +99,7 @@ fn ledger_job(job: &Job) -> LedgerJob {
     let options = &job.options;
     let (include, exclude) = options.selection.patterns();
     LedgerJob {
-        identity: identity(&job.source, &job.destination),
+        identity: JobIdentity::between(&job.source, &job.destination),
         former: former(&job.source, &job.destination),
         rules: FrozenJob {
             source: job.source.end(),

@@ -1,7 +1,7 @@
 //! What the ledger keeps of a run: its settings, how far it has got, how it ended.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,8 +9,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::context::Context;
 use crate::ledger::{free_space, missing_for};
+use crate::pace::Pace;
 use crate::{
-    Adopt, Event, Ledger, Observer, Options, Overwrite, Progress, Report, RunKind, Snapshot, Verify,
+    Adopt, Event, Invocation, Ledger, Observer, Options, Overwrite, Progress, Report, RunKind, Snapshot,
+    Verify,
 };
 
 /// How often the ledger is told how far a run has got.
@@ -18,7 +20,7 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// What may differ from run to run of one job, for the ledger. Nothing secret.
 #[derive(Serialize)]
-struct Settings {
+struct Settings<'a> {
     concurrency: usize,
     memory: u64,
     part_threshold: u64,
@@ -30,6 +32,8 @@ struct Settings {
     check_attributes: bool,
     delete_at_most: Option<u64>,
     delete_max_shrink: Option<u32>,
+    retry_of: Option<i64>,
+    typed: Option<&'a Invocation>,
 }
 
 /// The settings as JSON.
@@ -56,6 +60,8 @@ pub(crate) fn settings(options: &Options) -> String {
         check_attributes: options.check_attributes,
         delete_at_most: options.delete.map(|policy| policy.max),
         delete_max_shrink: options.delete.map(|policy| policy.max_shrink),
+        retry_of: options.retry_of,
+        typed: options.invocation.as_ref(),
     };
     json(&settings)
 }
@@ -65,6 +71,7 @@ pub(crate) fn kind(options: &Options) -> RunKind {
     match options {
         Options { dry_run: true, .. } => RunKind::DryRun,
         Options { ledger, .. } if ledger.rebuild => RunKind::Rebuild,
+        Options { retry_of: Some(_), .. } => RunKind::Retry,
         _ => RunKind::Pass,
     }
 }
@@ -72,11 +79,13 @@ pub(crate) fn kind(options: &Options) -> RunKind {
 /// Tells the ledger every few seconds how far the run has got, until it is dropped.
 pub(crate) fn keep_progress(ledger: Ledger, run: i64, progress: Arc<Progress>) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut pace = Pace::default();
         loop {
-            tokio::time::sleep(EVERY).await;
-            if let Err(error) = ledger.save_progress(run, json(&progress.snapshot())).await {
+            let kept = pace.note(Instant::now(), progress.snapshot());
+            if let Err(error) = ledger.save_progress(run, json(&kept)).await {
                 tracing::debug!(%error, "the progress could not be recorded");
             }
+            tokio::time::sleep(EVERY).await;
         }
     }))
 }

@@ -3,10 +3,15 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cabotage_core::{Error, ErrorKind, Operation, Result, Timestamp, display_text};
 
 use super::error::of_io;
+
+/// How often, and for how long, a lock that is held is tried once more.
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Held until dropped; the operating system releases it when the process dies.
 ///
@@ -18,7 +23,7 @@ impl Lock {
     /// Takes the lock or says who holds it.
     pub(super) fn take(path: &Path) -> Result<Self> {
         let mut file = private_file(path).map_err(|e| of_io("opening the lock file", path, e))?;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(held(path, &mut file)),
             Err(TryLockError::Error(e)) => return Err(of_io("locking the ledger", path, e)),
@@ -34,6 +39,36 @@ impl Drop for Lock {
         let _ = self.0.set_len(0);
         let _ = self.0.unlock();
     }
+}
+
+/// Tries a few times: who only looks whether it is held ([`holder`]) holds it for a moment.
+fn try_lock(file: &File) -> std::result::Result<(), TryLockError> {
+    for _ in 0..LOOKS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK),
+            locked => return locked,
+        }
+    }
+    file.try_lock()
+}
+
+/// Who holds the lock, as it wrote it; none when it is free. `process 12 on host, started …`
+pub(super) fn holder(path: &Path) -> std::io::Result<Option<String>> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => file.unlock().map(|()| None),
+        Err(TryLockError::WouldBlock) => told(&mut file).map(Some),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn told(file: &mut File) -> std::io::Result<String> {
+    let mut text = String::new();
+    file.take(500).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Opens a file for reading and writing, creating it for this user alone.
@@ -68,9 +103,8 @@ fn write_holder(file: &mut File) -> std::io::Result<()> {
 }
 
 fn held(path: &Path, file: &mut File) -> Error {
-    let mut text = String::new();
-    let who = match file.take(500).read_to_string(&mut text) {
-        Ok(n) if n > 0 => display_text(text.trim_end()),
+    let who = match told(file) {
+        Ok(text) if !text.is_empty() => display_text(text.trim_end()),
         _ => "an unnamed process".to_owned(),
     };
     Error::new(ErrorKind::LedgerHeld, format!("another run holds this ledger: {who}"))

@@ -7,7 +7,7 @@ use cabotage_core::{Result, Timestamp};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Failure, of_io};
-use super::lock::private_new_file;
+use super::lock::{holder, private_new_file};
 use super::{JobIdentity, schema, sql};
 use crate::{DonePart, Intent, LedgerCounts, LoggedChange, OpenUpload, Row, RunRecord, Trouble};
 
@@ -56,6 +56,27 @@ impl LedgerReader {
         &self.path
     }
 
+    /// Who holds the ledger, as told by itself (`process 12 on host, started …`); none when no run goes on.
+    ///
+    /// # Errors
+    /// `InvalidConfig` when the lock file can't be read.
+    pub fn holder(&self) -> Result<Option<String>> {
+        let path = self.path.with_extension("lock");
+        holder(&path).map_err(|error| of_io("reading the lock file", &path, error))
+    }
+
+    /// Whether that run goes on. A run that has neither ended nor goes on has died.
+    ///
+    /// # Errors
+    /// As [`holder`](Self::holder).
+    pub fn is_going_on(&self, run: &RunRecord) -> Result<bool> {
+        if run.finished.is_some() {
+            return Ok(false);
+        }
+        let process = format!("process {} on {},", run.pid, run.host);
+        Ok(self.holder()?.is_some_and(|holder| holder.starts_with(&process)))
+    }
+
     /// Which job it belongs to.
     ///
     /// # Errors
@@ -92,6 +113,11 @@ impl LedgerReader {
     /// As [`Ledger::troubles_after`](crate::Ledger::troubles_after).
     pub fn troubles_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Trouble>> {
         self.ask(|conn| sql::troubles_after(conn, after, limit))
+    }
+
+    /// The trouble of that name.
+    pub fn trouble(&self, name: &str) -> Result<Option<Trouble>> {
+        self.ask(|conn| sql::trouble(conn, name))
     }
 
     /// As [`Ledger::runs`](crate::Ledger::runs).

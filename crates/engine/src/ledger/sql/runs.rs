@@ -5,6 +5,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row as SqlRow, params};
 
 use super::values::{maybe_moment_at, moment_at, unreadable};
+use crate::invocation::tuning;
 use crate::{JobIdentity, LoggedChange, RunKind, RunRecord};
 
 const COLUMNS: &str = "id, kind, program, command, settings, started, finished, outcome, host, pid, progress, \
@@ -23,7 +24,9 @@ pub(in crate::ledger) fn start_run(
             row.get(0)
         })
         .optional()?;
-    if before.as_ref().is_some_and(|before| before != settings) {
+    let same =
+        |before: &str| before == settings || tuning(before).is_some_and(|was| tuning(settings) == Some(was));
+    if before.as_deref().is_some_and(|before| !same(before)) {
         log_change(conn, "settings", before.as_deref(), Some(settings))?;
     }
     conn.prepare_cached(

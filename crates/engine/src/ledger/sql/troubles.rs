@@ -1,7 +1,7 @@
 //! Objects that are not done, and counts.
 
 use cabotage_core::ETag;
-use rusqlite::{Connection, Result, Row as SqlRow, params};
+use rusqlite::{Connection, OptionalExtension as _, Result, Row as SqlRow, params};
 
 use super::values::{
     class_at, etag_at, losses_at, losses_text, moment_at, name_at, signed, size_at, verdict_at,
@@ -52,6 +52,12 @@ pub(in crate::ledger) fn troubles_after(
             .query_map([limit], trouble_of)?
             .collect(),
     }
+}
+
+pub(in crate::ledger) fn trouble(conn: &Connection, name: &str) -> Result<Option<Trouble>> {
+    conn.prepare_cached(&format!("SELECT {COLUMNS} FROM trouble WHERE name = ?1"))?
+        .query_row([name.as_bytes()], trouble_of)
+        .optional()
 }
 
 pub(in crate::ledger) fn has_troubles(conn: &Connection) -> Result<bool> {
