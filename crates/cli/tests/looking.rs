@@ -213,8 +213,12 @@ fn answer(line: &str) -> Option<String> {
     let body = if line.contains("list-type=2") {
         let (a, b) = (object("a"), object("b"));
         format!("<ListBucketResult><IsTruncated>false</IsTruncated>{a}{b}</ListBucketResult>")
-    } else if line.contains("?versions") || line.contains("&versions") {
+    } else if line.contains("?versioning") {
+        "<VersioningConfiguration/>".to_owned()
+    } else if line.contains("versions") {
         "<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>".to_owned()
+    } else if line.contains("/.cabotage-probe-") {
+        return Some("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned());
     } else {
         return None;
     };
