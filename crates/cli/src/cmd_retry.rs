@@ -13,7 +13,7 @@ use crate::job_args::JobArgs;
 use crate::ledgers::{KnownLedger, Ledgers, RunName, StateArg};
 use crate::options::{Cli, Command, Common};
 use crate::output::Failure;
-use crate::run_job::run_job;
+use crate::run_job::{Verb, run_job};
 use crate::screen::Screen;
 
 #[derive(Args, Debug)]
@@ -62,7 +62,7 @@ pub(crate) async fn run(args: &RetryArgs, common: &Common, screen: &Screen) -> R
     };
     options.selection.keys_from =
         Some(KeysFile { path: retry.names.path().to_owned(), null_separated: true });
-    run_job(&job, options, &stores, &common, screen).await
+    run_job(Verb::Migrate, &job, options, &stores, &common, screen).await
 }
 
 /// Finds the run and writes the names of its troubles into a file that goes away with the retry; none where nothing is left.
