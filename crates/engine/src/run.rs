@@ -240,14 +240,7 @@ async fn conclude(
         }
         totals.stopped.get_or_insert(error);
     }
-    if totals.counts.sum() != totals.counts.listed
-        || totals.counts.listed != context.progress.snapshot().listed
-    {
-        totals.stopped.get_or_insert(Error::new(
-            ErrorKind::Internal,
-            "the sums of the report don't agree; please report this",
-        ));
-    }
+    check_sums(context, &mut totals);
     seen.remnants.iter().for_each(|remnants| remnants.add_to(&mut totals.losses));
     let done = seen.complete && !seen.deletion.as_ref().is_some_and(Deletion::is_short);
     let ending = ending(&totals, stop, done);
@@ -293,6 +286,15 @@ async fn conclude(
     };
     end_record(context, &report, stopped_by).await?;
     Ok(report)
+}
+
+/// A report whose sums don't agree ends the run as stopped.
+fn check_sums(context: &Context, totals: &mut Totals) {
+    let listed = totals.counts.listed;
+    if totals.counts.sum() != listed || listed != context.progress.snapshot().listed {
+        let text = "the sums of the report don't agree; please report this";
+        totals.stopped.get_or_insert(Error::new(ErrorKind::Internal, text));
+    }
 }
 
 /// The last words in the ledger.
