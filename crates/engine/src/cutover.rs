@@ -130,7 +130,8 @@ pub async fn cutover(
     };
     let source = &mut after.source;
     source.store = Arc::new(ReadOnly::new(Arc::clone(&source.store)));
-    let report = run_as(RunKind::Cutover, job, stop.clone(), progress, Arc::clone(&observer)).await?;
+    let pass = run_as(RunKind::Cutover, job, stop.clone(), progress, Arc::clone(&observer));
+    let report = Box::pin(pass).await?;
     conclude(report, &after, &stop, observer.as_ref()).await
 }
 

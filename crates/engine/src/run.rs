@@ -50,7 +50,7 @@ pub async fn run(
     observer: Arc<dyn Observer>,
 ) -> Result<Report> {
     let kind = run_log::kind(&job.options);
-    run_as(kind, job, stop, progress, observer).await
+    Box::pin(run_as(kind, job, stop, progress, observer)).await
 }
 
 /// Runs a job to its end, as a run of that kind.
