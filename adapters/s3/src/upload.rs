@@ -9,7 +9,7 @@ use cabotage_core::{
     Capabilities, Disposition, ETag, Error, ErrorKind, Key, Md5, Operation, PartInfo, PartSlot, Payload,
     Result, Scope, Support, Upload, UploadId, WriteMode, WriteOptions, Written, disposition,
 };
-use cabotage_http::Reply;
+use cabotage_http::{Repeat, Reply};
 use http::Method;
 use http::header::ETAG;
 
@@ -47,7 +47,8 @@ pub(crate) async fn start(
         call = wire::with_tags(call, &options.attributes)?;
     }
     let call = client.keyed(wire::with_class(call, options.tier.as_deref())?)?;
-    let root = client.send_xml(call, "InitiateMultipartUploadResult").await?;
+    // Sent again after a lost reply it would leave an upload that nobody knows of.
+    let root = client.send_xml(call.repeat(Repeat::IfNotTaken), "InitiateMultipartUploadResult").await?;
     let id = UploadId(root.need("UploadId")?.to_owned());
     if id.0.is_empty() {
         return Err(Error::new(ErrorKind::Protocol, "the server gives the upload no id"));

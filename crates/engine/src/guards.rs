@@ -1,18 +1,19 @@
 //! What the destination enforces: asked before the first write, with requests that must fail.
 
 use cabotage_core::{
-    Detail, ETag, Error, ErrorKind, Key, Operation, Payload, Result, StorageExt as _, Support, Timestamp,
-    WriteMode, WriteOptions, display_key,
+    Detail, Disposition, ETag, Error, ErrorKind, Key, Operation, Payload, Result, Scope, StorageExt as _,
+    Support, Timestamp, WriteMode, WriteOptions, display_key, disposition,
 };
 
 use crate::job::is_nested;
+use crate::work::{ATTEMPTS, back_off};
 use crate::{Event, Guards, Intent, Ledger, Observer, Side, remove_wholly};
 
 /// How probe objects' names begin, under the destination's prefix.
 const PROBE_NAME: &str = ".cabotage-probe-";
 
-/// Asks the destination, under a random name of our own, and removes what it wrote. The name is in the ledger before,
-/// so that a run that dies here leaves nothing behind that the next wouldn't remove.
+/// Asks the destination, under random names of our own, and removes what it wrote. A name is in the ledger before, so that
+/// a run that dies here leaves nothing behind that the next wouldn't remove.
 ///
 /// 1. A write with a wrong digest must be refused.
 /// 2. A second create-only write must be refused.
@@ -25,6 +26,27 @@ const PROBE_NAME: &str = ".cabotage-probe-";
 /// # Errors
 /// What keeps any write from succeeding: no right, no bucket, no space.
 pub(crate) async fn ask(
+    source: &Side,
+    destination: &Side,
+    ledger: &Ledger,
+    observer: &dyn Observer,
+) -> Result<Guards> {
+    let mut attempt = 1;
+    loop {
+        match ask_once(source, destination, ledger, observer).await {
+            Err(error)
+                if attempt < ATTEMPTS && disposition(error.kind(), Scope::Object) == Disposition::Retry =>
+            {
+                tracing::debug!(%error, attempt, "asking the destination again");
+                back_off(attempt).await;
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn ask_once(
     source: &Side,
     destination: &Side,
     ledger: &Ledger,

@@ -30,6 +30,17 @@ pub trait Service: Send + Sync {
     async fn refresh(&self) {}
 }
 
+/// Which failures of a request it is sent again after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repeat {
+    /// All that another attempt may mend.
+    #[default]
+    Always,
+    /// Those alone that tell that the server did nothing (not reached, throttled, credentials refused): for a request
+    /// that makes something new each time, and whose reply is the only word of it.
+    IfNotTaken,
+}
+
 /// One request, which can be sent any number of times.
 pub struct Call {
     /// What it is for; stands in errors.
@@ -51,6 +62,8 @@ pub struct Call {
     /// How long to wait for the head of the reply, where the configuration's `request_timeout` is too short: for work
     /// that the server does before it answers, such as a copy.
     pub patience: Option<Duration>,
+    /// After which failures it is sent again.
+    pub repeat: Repeat,
 }
 
 impl Call {
@@ -67,6 +80,7 @@ impl Call {
             body: CallBody::Empty,
             expect: Expect::Success,
             patience: None,
+            repeat: Repeat::Always,
         }
     }
 
@@ -149,6 +163,13 @@ impl Call {
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = Some(patience);
+        self
+    }
+
+    /// Sets after which failures it is sent again.
+    #[must_use]
+    pub fn repeat(mut self, repeat: Repeat) -> Self {
+        self.repeat = repeat;
         self
     }
 }

@@ -18,7 +18,7 @@ use crate::connect::{Connector, Proxy, Since};
 use crate::date::header_date;
 use crate::reply::About;
 use crate::retry::{Again, Budget, Failure, wait};
-use crate::{Call, Endpoint, HttpConfig, Reply, Service, fault, spelling};
+use crate::{Call, Endpoint, HttpConfig, Repeat, Reply, Service, fault, spelling};
 
 /// How much of a failed reply's body is read.
 const ERROR_BODY: usize = 64 * 1024;
@@ -112,7 +112,7 @@ impl HttpClient {
     /// Tried again, as far as [`RetryPolicy`](crate::RetryPolicy) and the client's budget go: what
     /// [`disposition`](cabotage_core::disposition) calls `Retry`, before the body of the reply; an endpoint that can't
     /// be reached, or doesn't answer in time, at most 3 times; expired credentials once, after [`Service::refresh`];
-    /// a mismatched digest never: the same bytes would go out.
+    /// a mismatched digest never: the same bytes would go out. [`Repeat`] says which calls are sent again after less.
     ///
     /// # Errors
     /// Those of [`Service::sign`], [`Service::error`] and the body's source; `Unreachable`, `Interrupted`, `Timeout`
@@ -140,7 +140,8 @@ impl HttpClient {
 
     /// Waits for the next attempt, or gives up.
     async fn pause(&self, failure: Failure, call: &Call, attempt: u32) -> Result<()> {
-        let Some(pause) = wait(&self.0.config.retry, &failure, attempt) else {
+        let again = call.repeat == Repeat::Always || failure.is_not_taken();
+        let Some(pause) = wait(&self.0.config.retry, &failure, attempt).filter(|_| again) else {
             return Err(give_up(failure.error, call, attempt));
         };
         if !self.0.budget.take() {
@@ -191,8 +192,12 @@ impl HttpClient {
             return Err(Failure::fatal(proxy_login()));
         }
         let (status, headers) = (reply.status, reply.headers.clone());
-        let body = reply.beginning(ERROR_BODY).await;
-        Err(Failure::reply(service.error(status, &headers, &body), &headers))
+        let (body, broken) = reply.beginning(ERROR_BODY).await;
+        let failure = Failure::reply(service.error(status, &headers, &body), &headers);
+        Err(match broken {
+            Some(broken) if failure.again == Again::Never => Failure::cut_short(broken, status),
+            _ => failure,
+        })
     }
 
     fn parts(&self, call: &Call) -> Result<request::Parts> {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::*;
 use crate::test_support::{TestService, get, quick, server};
 use crate::testing::{Answer, ReplyQueue};
-use crate::{CallBody, Expect};
+use crate::{CallBody, Expect, Repeat};
 
 fn put(body: impl Into<CallBody>) -> Call {
     Call::new(Operation::Write, Method::PUT, "/b/k").body(body)
@@ -114,6 +114,22 @@ async fn empty_bodies_have_a_length_where_one_is_due() {
         let call = Call::new(Operation::Write, method.parse().unwrap(), "/b/k");
         client.send(&TestService::default(), call).await.unwrap();
         assert_eq!(queue.received().last().unwrap().header("content-length"), length, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn what_makes_something_new_is_sent_again_only_if_it_was_not_taken() {
+    let (queue, client) = server().await;
+    let start = || put(CallBody::Empty).repeat(Repeat::IfNotTaken);
+    queue
+        .push(Answer::new(503).header("x-kind", "throttled").header("retry-after", "0"))
+        .push(Answer::new(200));
+    assert_eq!(client.send(&TestService::default(), start()).await.unwrap().attempts, 2);
+    for lost in [Answer::close(), Answer::reset(), Answer::new(500)] {
+        let before = queue.received().len();
+        queue.push(lost);
+        client.send(&TestService::default(), start()).await.unwrap_err();
+        assert_eq!(queue.received().len(), before + 1, "it was sent again");
     }
 }
 
@@ -423,11 +439,11 @@ async fn nothing_secret_is_shown() {
 async fn failures_get_the_beginning_of_the_body() {
     let (queue, client) = server().await;
     let long = || Answer::new(400).header("x-kind", "not-found").body(vec![b'x'; ERROR_BODY + 9]);
-    queue.push(long()).push(long().cut_after(5));
+    queue.push(long()).push(long().cut_after(5)).push(Answer::new(200));
     let service = TestService::default();
-    for _ in 0..2 {
-        client.send(&service, get("/b/k")).await.unwrap_err();
-    }
+    assert_eq!(client.send(&service, get("/b/k")).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let again = client.send(&service, get("/b/k")).await.unwrap();
+    assert_eq!(again.attempts, 2, "a failure that was cut short is no answer");
     let lengths: Vec<usize> = service.failures.lock().unwrap().iter().map(|(_, body)| body.len()).collect();
     assert_eq!(lengths, [ERROR_BODY, 5]);
 }

@@ -25,7 +25,7 @@ mod spelling;
 mod test_support;
 pub mod testing;
 
-pub use call::{Call, CallBody, Expect, Service};
+pub use call::{Call, CallBody, Expect, Repeat, Service};
 pub use client::HttpClient;
 pub use config::{HttpConfig, RetryPolicy};
 pub use encode::{encode_component, encode_path};

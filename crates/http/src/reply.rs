@@ -88,19 +88,22 @@ impl Reply {
         Ok(first.unwrap_or_else(|| all.freeze()))
     }
 
-    /// What comes of the body, cut off after `limit` bytes.
-    pub(crate) async fn beginning(self, limit: usize) -> Bytes {
+    /// What comes of the body, cut off after `limit` bytes, and what ended it too early.
+    pub(crate) async fn beginning(self, limit: usize) -> (Bytes, Option<Error>) {
         let expected = self.expected();
         let mut stream = self.pieces(expected);
         let mut all = BytesMut::new();
-        while let Some(Ok(piece)) = stream.next().await {
-            all.extend_from_slice(&piece);
+        while let Some(piece) = stream.next().await {
+            match piece {
+                Ok(piece) => all.extend_from_slice(&piece),
+                Err(error) => return (all.freeze(), Some(error)),
+            }
             if all.len() >= limit {
                 all.truncate(limit);
                 break;
             }
         }
-        all.freeze()
+        (all.freeze(), None)
     }
 
     /// The body as it comes in, as it was sent: never decoded. Ends after exactly the declared length, or with an

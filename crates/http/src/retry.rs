@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cabotage_core::{Disposition, Error, ErrorKind, Scope, Timestamp, disposition};
-use http::HeaderMap;
 use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
 use rand::Rng as _;
 
 use crate::RetryPolicy;
@@ -57,6 +57,16 @@ impl Failure {
             _ => Again::Never,
         };
         Self { error, again, wait: retry_after(headers) }
+    }
+
+    /// A failure of which only the status arrived: what it was stood in the body.
+    pub(crate) fn cut_short(error: Error, status: StatusCode) -> Self {
+        Self { error: error.with("status", status.as_str()), again: Again::Yes, wait: None }
+    }
+
+    /// Whether the server surely did nothing.
+    pub(crate) fn is_not_taken(&self) -> bool {
+        matches!(self.error.kind(), ErrorKind::Unreachable | ErrorKind::Throttled)
     }
 }
 

@@ -107,7 +107,7 @@ fn a_wrong_key_ends_the_run_with_one_line() {
     let told = run.run.all();
     assert_eq!(told.matches("another SSE-C key than").count(), 1, "{told}");
     assert_eq!(run.copied(), 0);
-    let none = home.migrate(&ends, &home.text("out"), &[]).expect(3);
+    let none = home.migrate(&ends, &home.text("elsewhere"), &[]).expect(3);
     none.run.says("SSE-C");
     assert_eq!(none.count("failed"), 40);
     rgw.raw.remove_bucket(&bucket);

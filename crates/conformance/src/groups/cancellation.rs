@@ -158,7 +158,7 @@ async fn complete_again(upload: &Arc<dyn Upload>, parts: &[PartInfo]) -> Result<
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) if [ErrorKind::Unavailable, ErrorKind::Interrupted].contains(&error.kind()) => {
-                last = Some(error)
+                last = Some(error);
             }
             Err(error) => return Err(error.into()),
         }

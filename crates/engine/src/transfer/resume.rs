@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cabotage_core::{
-    ErrorKind, PartInfo, Result, Sha256, Sha256Hasher, Timestamp, Upload, WriteMode, WriteOptions,
+    Disposition, ErrorKind, PartInfo, Result, Scope, Sha256, Sha256Hasher, Timestamp, Upload, WriteMode,
+    WriteOptions, disposition,
 };
 
 use super::Prepared;
@@ -13,6 +14,7 @@ use crate::context::Context;
 use crate::plan::Cut;
 use crate::recover::clear;
 use crate::uploads::WentOn;
+use crate::work::{ATTEMPTS, back_off};
 use crate::{DonePart, HashMark, OpenUpload};
 
 /// What an upload begins with: nothing, or what is left of an earlier attempt.
@@ -54,9 +56,7 @@ pub(super) async fn open(
         }
         context.uploads.begun_anew();
     }
-    clear(context, &prepared.name).await?;
-    context.ledger.intend(intent(prepared, None)).await?;
-    let upload = context.destination.store.start_upload(&prepared.destination_key, options).await?;
+    let upload = start(context, prepared, options).await?;
     let recorded = OpenUpload {
         name: prepared.name.to_string(),
         id: upload.id().clone(),
@@ -69,6 +69,25 @@ pub(super) async fn open(
     };
     context.ledger.upload_started(recorded).await?;
     Ok((upload, Standing::default()))
+}
+
+/// Starts an upload; again after a lost reply, when what it may have started is aborted.
+async fn start(context: &Context, prepared: &Prepared, options: WriteOptions) -> Result<Arc<dyn Upload>> {
+    let mut attempt = 1;
+    loop {
+        clear(context, &prepared.name).await?;
+        context.ledger.intend(intent(prepared, None)).await?;
+        match context.destination.store.start_upload(&prepared.destination_key, options.clone()).await {
+            Err(error)
+                if attempt < ATTEMPTS && disposition(error.kind(), Scope::Object) == Disposition::Retry =>
+            {
+                tracing::debug!(%error, attempt, "starting an upload again");
+                back_off(attempt).await;
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Whether the recorded upload is of the same state of the source, cut alike, and started with the same options. Without

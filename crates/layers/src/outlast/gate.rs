@@ -258,11 +258,12 @@ impl Gate {
         self.0.changed.send_replace(());
     }
 
-    /// Takes note of a failure. Where it is the endpoint's, waits until the call may be sent again.
+    /// Takes note of a failure. Where it is the endpoint's, waits until the call may be sent again, and gives the failure
+    /// back.
     ///
     /// # Errors
     /// The failure itself where it is for the caller to deal with, and those of [`enter`](Self::enter).
-    pub(super) async fn failed(&self, pass: Pass, error: Error, line: &Line) -> Result<Pass> {
+    pub(super) async fn failed(&self, pass: Pass, error: Error, line: &Line) -> Result<(Pass, Error)> {
         let sign = sign(error.kind());
         if sign == Sign::Answer {
             self.answered(pass);
@@ -279,7 +280,7 @@ impl Gate {
         if closed {
             let call = pass.call;
             drop(pass);
-            return self.enter_again(call, line).await;
+            return Ok((self.enter_again(call, line).await?, error));
         }
         if pass.trial.is_some() {
             // It answered the question, and this call's failure is its own.
@@ -290,7 +291,7 @@ impl Gate {
     }
 
     /// Asks whether the endpoint answers after a failure that may have been the call's own.
-    async fn suspect(&self, call: u64, error: Error, line: &Line) -> Result<Pass> {
+    async fn suspect(&self, call: u64, error: Error, line: &Line) -> Result<(Pass, Error)> {
         let mut changed = self.0.changed.subscribe();
         if self.is_up() {
             let asking = async {
@@ -309,7 +310,7 @@ impl Gate {
                 _ => {}
             }
         }
-        self.enter_again(call, line).await
+        Ok((self.enter_again(call, line).await?, error))
     }
 
     fn is_up(&self) -> bool {

@@ -79,7 +79,7 @@ impl Listing {
             return Err(error);
         }
         match self.line.gate.failed(pass, error, &self.line).await {
-            Ok(pass) => self.pass = Some(pass),
+            Ok((pass, _)) => self.pass = Some(pass),
             Err(error) if worth_it && self.attempts < ATTEMPTS => {
                 self.attempts += 1;
                 tracing::debug!(%error, attempt = self.attempts, "taking up a listing again");

@@ -26,7 +26,8 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(30);
 /// not failed. A listing goes on after the last key that it gave, unless it is unordered or lists versions.
 ///
 /// What can't be told from a failure of the call itself is passed on. A write that is sent again may find what its first
-/// try has left, as after any lost reply: `PreconditionFailed` under [`Create`](cabotage_core::WriteMode). What fails at
+/// try has left, as after any lost reply: `PreconditionFailed` under [`Create`](cabotage_core::WriteMode). The start of an
+/// upload is sent again only if it can't have reached the endpoint. What fails at
 /// the source of a written body, told by [`Operation::Read`], is passed on and no sign of this endpoint. A body that
 /// breaks off is [`ResumeBody`](crate::ResumeBody)'s: put that around this.
 #[derive(Debug)]
@@ -69,6 +70,20 @@ impl Line {
     where
         F: Future<Output = Result<T>> + Send,
     {
+        self.call_after(|_| true, operation, once).await
+    }
+
+    /// Sends a call, again after outages that it failed with as `after` names; other failures are passed on, but not before
+    /// the endpoint answers again.
+    async fn call_after<T, F>(
+        &self,
+        after: impl Fn(&Error) -> bool + Send,
+        operation: Operation,
+        once: impl Fn() -> F + Send,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send,
+    {
         let mut pass = self.enter(operation).await?;
         loop {
             match once().await {
@@ -81,7 +96,11 @@ impl Line {
                 }
                 Err(error) => {
                     let again = self.gate.failed(pass, error, self).await;
-                    pass = again.map_err(|error| error.during(operation))?;
+                    let (next, error) = again.map_err(|error| error.during(operation))?;
+                    if !after(&error) {
+                        return Err(error);
+                    }
+                    pass = next;
                 }
             }
         }
@@ -94,12 +113,12 @@ impl Line {
         for (key, result) in &mut done {
             let Err(error) = std::mem::replace(result, Ok(())) else { continue };
             let again = if waited && gate::is_outage(&error) {
-                Ok(gate::Pass::default())
+                Ok((gate::Pass::default(), error))
             } else {
                 self.gate.failed(gate::Pass::default(), error, self).await
             };
             *result = match again {
-                Ok(pass) => {
+                Ok((pass, _)) => {
                     waited = true;
                     drop(pass);
                     let once = || self.inner.delete(key, DeleteOptions::default());
@@ -148,7 +167,8 @@ impl Storage for Outlast {
 
     async fn start_upload(&self, key: &Key, options: WriteOptions) -> Result<Arc<dyn Upload>> {
         let once = || self.line.inner.start_upload(key, options.clone());
-        Ok(self.line.upload(self.line.call(Operation::Upload, once).await?))
+        // Sent again after a lost reply it would leave an upload that nobody knows of.
+        Ok(self.line.upload(self.line.call_after(gate::is_outage, Operation::Upload, once).await?))
     }
 
     async fn resume_upload(

@@ -289,3 +289,18 @@ async fn parts_and_bulk_deletes_outlast_too() {
     assert!(bench.memory.find(&key, Detail::Basic).await.unwrap().is_none());
     assert_eq!(bench.events(), (3, 3));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_start_of_an_upload_whose_reply_is_lost_is_not_sent_again() {
+    let lost = Rule::new(Operation::Upload, Effect::FailAfter(ErrorKind::Timeout)).calls(Calls::OfAll(1));
+    let silent = Rule::new(Operation::List, Effect::Fail(ErrorKind::Unavailable)).calls(Calls::OfAll(1));
+    let bench = plain(vec![lost, silent]).await;
+    let key = Key::new("parts").unwrap();
+    let started = bench.store.start_upload(&key, WriteOptions::default()).await;
+    assert_eq!(started.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(bench.events().0, 1, "it was told after the endpoint answered again");
+    let open: Vec<UploadInfo> = bench.memory.list_uploads("").try_collect().await.unwrap();
+    assert_eq!(open.len(), 1);
+    bench.outage(ErrorKind::Unreachable, HOUR);
+    bench.store.start_upload(&key, WriteOptions::default()).await.unwrap();
+}
