@@ -22,7 +22,8 @@ pub(crate) async fn read_back(
     row: &Row,
 ) -> Result<Outcome> {
     let key = context.destination_key(name)?;
-    let stored = hash_at(context.destination.store.as_ref(), &key, row.destination_etag.clone()).await?;
+    let stored =
+        hash_at(context.destination.store.as_ref(), &key, row.destination_etag.clone(), row.size).await?;
     let Some(expected) = row.sha256 else {
         return prove_adopted(context, name, listed, row, stored).await;
     };

@@ -51,8 +51,9 @@ pub(super) fn source_changed(key: &Key) -> Error {
 async fn hash(context: &Context, side: &Side, name: &str, listed: &ObjectInfo) -> Result<Sha256> {
     let _held = context.memory.take(WINDOW.min(listed.size)).await?;
     let key = Context::key(side, name)?;
-    let sha256 =
-        hash_at(side.store.as_ref(), &key, listed.etag.clone()).await.map_err(|error| error.on(&key))?;
+    let sha256 = hash_at(side.store.as_ref(), &key, listed.etag.clone(), listed.size)
+        .await
+        .map_err(|error| error.on(&key))?;
     context.progress.moved(listed.size);
     Ok(sha256)
 }

@@ -205,14 +205,16 @@ async fn recognise(context: &Context, prepared: &Prepared, sha256: Sha256) -> Re
 /// # Errors
 /// Those of reading; `PreconditionFailed` when it changes meanwhile.
 pub(crate) async fn hash_object(context: &Context, key: &Key, info: &ObjectInfo) -> Result<Sha256> {
-    hash_at(context.destination.store.as_ref(), key, info.etag.clone()).await
+    hash_at(context.destination.store.as_ref(), key, info.etag.clone(), info.size).await
 }
 
-/// SHA-256 of an object, read whole in the state of that ETag.
+/// SHA-256 of an object of that size, read whole in the state of that ETag. A reply that announces another size is none:
+/// something on the way may have cut it short and said so.
 pub(crate) async fn hash_at(
     store: &dyn cabotage_core::Storage,
     key: &Key,
     etag: Option<ETag>,
+    size: u64,
 ) -> Result<Sha256> {
     use futures::TryStreamExt as _;
     let mut body = store.read(key, cabotage_core::ReadOptions::pinned(None, etag)).await?;
@@ -223,7 +225,7 @@ pub(crate) async fn hash_at(
         hasher.update(&chunk);
         tokio::task::coop::consume_budget().await;
     }
-    single::expect_length(len, body.info.size).map_err(|error| error.on(key))?;
+    single::expect_length(len, size).map_err(|error| error.on(key))?;
     Ok(hasher.finish())
 }
 
@@ -233,7 +235,7 @@ pub(crate) async fn hash_at(
 /// Those of reading; `SourceChanged` when it is in another state by now.
 pub(crate) async fn hash_source(context: &Context, name: &str, listed: &ObjectInfo) -> Result<Sha256> {
     let key = context.source_key(name)?;
-    let hashed = hash_at(context.source.store.as_ref(), &key, listed.etag.clone()).await;
+    let hashed = hash_at(context.source.store.as_ref(), &key, listed.etag.clone(), listed.size).await;
     hashed.map_err(|error| changed(error, &key))
 }
 
