@@ -128,8 +128,8 @@ mod tests {
         let item = ListItem::Object(ObjectInfo::new(Key::new(key).unwrap(), 5));
         let ListItem::Object(info) = &item else { panic!("object") };
         assert!(object_line(info).ends_with("a\\u{1b}[31m\\n\\u{202e}"));
-        let text = crate::output::json(&as_value(&item)).unwrap();
-        assert!(text.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{text}");
+        let text = cabotage_engine::json_line(&as_value(&item)).unwrap();
+        assert!(text.trim_end().chars().all(|c| !c.is_control() && c != '\u{202e}'), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["key"], key);
         let bad = as_value(&ListItem::BadKey(RawKey::new(*b"a\xff")));
         assert_eq!(bad, json!({ "bad_key": "a\\xff", "bytes": [97, 255] }));

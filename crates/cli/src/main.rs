@@ -20,6 +20,7 @@ mod job_args;
 mod ledger_flags;
 mod ledger_show;
 mod ledgers;
+mod log_lines;
 mod made_folders;
 mod options;
 mod output;
@@ -36,6 +37,7 @@ mod when_args;
 use clap::Parser as _;
 
 use crate::exit_code::Exit;
+use crate::log_lines::LogLines;
 use crate::options::{Cli, Command, LogFormat};
 use crate::output::Failure;
 use crate::screen::Screen;
@@ -102,7 +104,8 @@ fn log_to(screen: &Screen, format: LogFormat, verbose: u8) {
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::new(format!("off,cabotage={level}"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(screen.clone());
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(LogLines::new(screen, format));
     match format {
         LogFormat::Text => builder.with_ansi(false).init(),
         LogFormat::Json => builder.json().init(),

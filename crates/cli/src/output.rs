@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use cabotage_core::{Error, ErrorKind, display_text};
+use cabotage_core::{Error, ErrorKind};
+use cabotage_engine::json_line;
 use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter};
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -53,8 +53,7 @@ impl Output {
 
     /// One line of JSON that is safe for a terminal.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        let text = json(value)?;
-        self.line(text)
+        self.raw(json_line(value)?.as_bytes())
     }
 
     /// Bytes as they are.
@@ -65,35 +64,6 @@ impl Output {
     /// Sends everything on its way.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         Ok(self.0.flush()?)
-    }
-}
-
-/// Compact JSON in which every character that could act on a terminal is written as `\uXXXX`.
-pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
-    let mut bytes = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, TerminalSafe(CompactFormatter));
-    let wrong = |why: String| Error::new(ErrorKind::Internal, format!("the output is no JSON: {why}"));
-    value.serialize(&mut serializer).map_err(|error| wrong(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|error| wrong(error.to_string()))
-}
-
-struct TerminalSafe(CompactFormatter);
-
-impl Formatter for TerminalSafe {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut units = [0; 2];
-        for c in fragment.chars() {
-            let mut text = [0; 4];
-            let text = c.encode_utf8(&mut text);
-            if display_text(text) == *text {
-                self.0.write_string_fragment(writer, text)?;
-                continue;
-            }
-            for unit in c.encode_utf16(&mut units) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -152,14 +122,6 @@ mod tests {
         for (seconds, text) in [(5, "5s"), (200, "3m 20s"), (7_500, "2h 5m"), (356_400, "4d 3h")] {
             assert_eq!(span(seconds), text);
         }
-    }
-
-    #[test]
-    fn json_is_safe_for_a_terminal_and_reads_back() {
-        let key = "a\u{1b}[31m\u{9b}1m\u{202e}\u{e0041}\n\"\\é😀";
-        let text = json(&[key]).unwrap();
-        assert_eq!(text, "[\"a\\u001b[31m\\u009b1m\\u202e\\udb40\\udc41\\n\\\"\\\\é😀\"]");
-        assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [key]);
     }
 
     #[test]

@@ -41,9 +41,8 @@ impl ReportFile {
     /// # Errors
     /// As [`ReportFile::new`].
     pub(crate) fn save(mut self, report: &impl Serialize) -> Result<()> {
-        let text = serde_json::to_string_pretty(report)
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("the report is no JSON: {error}")))?;
-        self.put(&(text + "\n")).map_err(|error| unwritable(&self.path, error))
+        let text = cabotage_engine::json_file(report)?;
+        self.put(&text).map_err(|error| unwritable(&self.path, error))
     }
 
     fn put(&mut self, text: &str) -> std::io::Result<()> {

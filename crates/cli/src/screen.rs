@@ -1,10 +1,9 @@
 //! Standard error: lines, above the progress bar where there is one.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::ProgressBar;
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Standard error, shared by messages, logs and the progress bar. Clones are the same one.
 #[derive(Clone, Debug, Default)]
@@ -46,36 +45,5 @@ impl Screen {
             Some(bar) => bar.suspend(write),
             None => write(),
         }
-    }
-}
-
-/// A log line on its way: written whole when it is complete.
-pub(crate) struct LogLine {
-    screen: Screen,
-    bytes: Vec<u8>,
-}
-
-impl Write for LogLine {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for LogLine {
-    fn drop(&mut self) {
-        self.screen.write(&self.bytes);
-    }
-}
-
-impl<'a> MakeWriter<'a> for Screen {
-    type Writer = LogLine;
-
-    fn make_writer(&'a self) -> LogLine {
-        LogLine { screen: self.clone(), bytes: Vec::new() }
     }
 }

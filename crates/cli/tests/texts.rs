@@ -5,114 +5,13 @@
 
 mod testenv;
 
-use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use testenv::{Ran, TestEnv, tree};
-
-/// What came out, piece by piece.
-struct Golden {
-    file: &'static str,
-    text: String,
-}
-
-impl Golden {
-    fn new(file: &'static str) -> Self {
-        Self { file, text: String::new() }
-    }
-
-    /// A command, its exit code and what it said on standard error.
-    fn add(&mut self, env: &TestEnv, args: &[&str], ran: &Ran) {
-        assert!(!ran.stderr.contains("HUSH") && !ran.stdout.contains("HUSH"), "{ran:?}");
-        let args: Vec<String> = args.iter().map(|arg| arg.escape_debug().to_string()).collect();
-        let shown = neutral(env, &format!("$ cabotage {}\n{}", args.join(" "), ran.stderr));
-        write!(self.text, "{shown}exit {}\n\n", ran.code).unwrap();
-    }
-
-    fn run(&mut self, env: &TestEnv, args: &[&str]) {
-        let ran = env.run(args);
-        self.add(env, args, &ran);
-    }
-
-    fn section(&mut self, title: &str) {
-        write!(self.text, "== {title}\n\n").unwrap();
-    }
-
-    fn check(self) {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(self.file);
-        if std::env::var_os("CABOTAGE_UPDATE_GOLDEN").is_some() {
-            std::fs::write(&path, &self.text).unwrap();
-        }
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        for (found, wanted) in self.text.split("\n\n").zip(expected.split("\n\n")) {
-            assert_eq!(found, wanted, "{} differs; CABOTAGE_UPDATE_GOLDEN=1 writes it anew", path.display());
-        }
-        assert_eq!(self.text, expected, "{} differs", path.display());
-    }
-}
-
-/// Without what changes from run to run: the temporary folder, ports, numbers of processes, names of ledgers, host and time.
-fn neutral(env: &TestEnv, text: &str) -> String {
-    let mut text = text.replace(&env.path("").to_string_lossy().trim_end_matches('/').to_owned(), "HOME");
-    for (before, name) in [("127.0.0.1:", "PORT"), ("process ", "PID")] {
-        let pieces: Vec<String> = text.split(before).map(str::to_owned).collect();
-        let (first, rest) = pieces.split_first().unwrap();
-        text = rest.iter().fold(first.clone(), |all, piece| {
-            let digits = piece.chars().take_while(char::is_ascii_digit).count();
-            let name = if digits > 0 { name } else { "" };
-            format!("{all}{before}{name}{}", &piece[digits..])
-        });
-    }
-    for (before, after, name) in
-        [("state/cabotage/", '.', "LEDGER"), ("process PID on ", ';', "HOST, started TIME")]
-    {
-        text = cut(&text, before, after, name);
-    }
-    text
-}
-
-/// Replaces what stands between the two by a name, wherever it stands.
-fn cut(text: &str, before: &str, after: char, name: &str) -> String {
-    let mut pieces = text.split(before);
-    let first = pieces.next().unwrap_or_default().to_owned();
-    pieces.fold(first, |all, piece| {
-        let rest = piece.find(after).map_or("", |at| &piece[at..]);
-        format!("{all}{before}{name}{rest}")
-    })
-}
-
-/// A server on loopback that answers every request like this.
-fn server(status: &'static str, headers: &'static str, body: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            answer(stream, status, headers, body);
-        }
-    });
-    url
-}
-
-/// Requests of these tests have no body.
-fn answer(mut stream: TcpStream, status: &str, headers: &str, body: &str) {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        if !matches!(stream.read(&mut byte), Ok(1)) {
-            return;
-        }
-        head.push(byte[0]);
-    }
-    let length = body.len();
-    let body = if head.starts_with(b"HEAD") { "" } else { body };
-    let reply = format!(
-        "HTTP/1.1 {status}\r\nserver: test\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    );
-    let _ = stream.write_all(reply.as_bytes());
-}
+use testenv::golden::Golden;
+use testenv::server::server;
+use testenv::{TestEnv, tree};
 
 #[test]
 fn command_line() {
@@ -298,64 +197,4 @@ fn ledgers() {
     assert!(std::process::Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
     assert_eq!(first.wait().unwrap().code(), Some(130));
     golden.check();
-}
-
-const NAMES: [&str; 8] = [
-    "a\nb",
-    "a\u{1b}[31mb",
-    "exe\u{202e}txt",
-    "zero\u{200b}width",
-    "back\\slash",
-    "c1\u{9b}31m",
-    "sep\u{2028}arator",
-    "plain \u{e9} \u{1F600}",
-];
-
-/// Names with control, bidirectional and escape characters: in conflicts, listings, the report and the manifest.
-#[test]
-fn names() {
-    let env = TestEnv::new();
-    for name in NAMES {
-        env.write(&format!("data/{name}"), "new");
-        env.write(&format!("out/{name}"), "other");
-    }
-    env.write(&format!("data/{}/{}", "n".repeat(250), "\u{1b}".repeat(250)), "new");
-    let mut golden = Golden::new("names.txt");
-    golden.section("Conflicts");
-    let args = ["migrate", "data", "out", "--manifest", "m.ndjson", "--report", "r.json"];
-    let ran = env.run(&args);
-    golden.add(&env, &args, &Ran { stderr: sorted(&ran.stderr), ..ran });
-    golden.section("Manifest");
-    let manifest = std::fs::read_to_string(env.path("m.ndjson")).unwrap();
-    let keys: Vec<&str> = manifest.lines().map(|line| &line[..line.find("\",\"").unwrap() + 1]).collect();
-    write!(golden.text, "{}\n\n", sorted(&keys.join("\n")).trim_end()).unwrap();
-    for line in manifest.lines() {
-        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line:?}");
-        assert!(!line.bytes().any(|b| b < b' '), "{line:?}");
-    }
-    golden.section("Listings");
-    let listed = env.run(&["ls", "-r", "data", "--json"]);
-    let keys: Vec<String> = listed
-        .stdout
-        .lines()
-        .map(|line| {
-            let key = &line[line.find("\"key\":").unwrap()..];
-            key[..key.find("\",\"").unwrap() + 1].to_owned()
-        })
-        .collect();
-    write!(golden.text, "{}\n\n", keys.join("\n")).unwrap();
-    golden.section("An object that isn't there");
-    for name in NAMES {
-        golden.run(&env, &["cat", &format!("data/{name}.none")]);
-    }
-    let report = std::fs::read_to_string(env.path("r.json")).unwrap();
-    assert!(!report.bytes().any(|b| b < b' ' && b != b'\n'), "{report:?}");
-    golden.check();
-}
-
-/// Objects end in any order.
-fn sorted(text: &str) -> String {
-    let mut lines: Vec<&str> = text.lines().collect();
-    lines.sort_unstable();
-    lines.iter().map(|line| format!("{line}\n")).collect()
 }

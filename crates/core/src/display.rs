@@ -33,7 +33,7 @@ fn escape(text: &str, backslash: bool) -> String {
 }
 
 /// Control, format (bidi marks, zero-width), separator and private or unassigned specials.
-fn hides(c: char) -> bool {
+pub(crate) fn hides(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -6,9 +6,9 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::whole_file::WholeFile;
-use crate::{Job, Selection, Stop};
+use crate::{Job, Selection, Stop, json_line};
 
-/// A line of the export. Names are raw, relative to the source's prefix.
+/// A line of the export. Names are relative to the source's prefix, and whole, as JSON spells them.
 #[derive(Serialize)]
 struct Line<'a> {
     key: &'a str,
@@ -69,19 +69,15 @@ async fn export(
 ) -> Result<()> {
     while let Some(entry) = listing.try_next().await? {
         if let Some(name) = entry.key.as_str().strip_prefix(prefix).filter(|name| selection.takes(name)) {
-            file.write(&line(name, &entry)?)?;
+            file.write(line(name, &entry)?.as_bytes())?;
         }
     }
     file.finish()
 }
 
-fn line(key: &str, entry: &AccessEntry) -> Result<Vec<u8>> {
+fn line(key: &str, entry: &AccessEntry) -> Result<String> {
     let AccessEntry { folder, owner, group, permissions, acl, .. } = entry;
-    let line = Line { key, folder: *folder, owner, group, permissions, acl };
-    let mut bytes =
-        serde_json::to_vec(&line).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    json_line(&Line { key, folder: *folder, owner, group, permissions, acl })
 }
 
 #[cfg(test)]

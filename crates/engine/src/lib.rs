@@ -23,6 +23,7 @@ mod guards;
 mod invocation;
 mod job;
 mod join;
+mod json;
 mod keeping;
 mod keys;
 mod ledger;
@@ -64,6 +65,7 @@ pub use delete::{DeletePolicy, Deletion};
 pub use endpoints::{Endpoint, Endpoints};
 pub use invocation::Invocation;
 pub use job::{Adopt, Job, Options, Overwrite, Side, Stop, Verify};
+pub use json::{json_file, json_line};
 pub use keeping::remove_wholly;
 pub use ledger::{
     Count, DonePart, FrozenJob, HashMark, Intent, JobChanges, JobEnd, JobIdentity, Ledger, LedgerCounts,

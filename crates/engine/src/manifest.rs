@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use cabotage_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 
-use crate::{Class, Outcome, Verdict};
+use crate::{Class, Outcome, Verdict, json_line};
 
-/// A line of the manifest. Names are raw: JSON escapes control characters itself.
+/// A line of the manifest. Names are whole, as JSON spells them.
 #[derive(Serialize)]
 struct Line<'a> {
     key: &'a str,
@@ -105,9 +105,7 @@ impl Manifest {
     }
 
     fn line(&mut self, line: &impl Serialize) -> Result<()> {
-        let text = serde_json::to_string(line)
-            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-        writeln!(self.file, "{text}").map_err(|error| self.failed(&error))
+        self.file.write_all(json_line(line)?.as_bytes()).map_err(|error| self.failed(&error))
     }
 
     /// Lets others read what was added so far.

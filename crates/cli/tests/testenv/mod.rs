@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper of tests")]
 
+pub mod golden;
+pub mod server;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -66,9 +69,7 @@ impl Ran {
     /// Nothing on either stream can act on a terminal.
     fn assert_safe(&self) {
         for text in [&self.stdout, &self.stderr] {
-            let raw = text.chars().find(|c| c.is_control() && *c != '\n');
-            assert_eq!(raw, None, "{text:?}");
-            assert!(!text.contains('\u{202e}'), "{text:?}");
+            assert_harmless(text);
             assert!(!text.contains("panicked"), "{text}");
         }
     }
@@ -76,6 +77,16 @@ impl Ran {
     pub fn json_lines(&self) -> Vec<serde_json::Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
+}
+
+/// No control character but line breaks, nothing that turns text round, nothing that is not seen.
+pub fn assert_harmless(text: &str) {
+    let acts = |c: &char| {
+        (c.is_control() && *c != '\n')
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    };
+    assert_eq!(text.chars().find(acts), None, "{text:?}");
 }
 
 /// Every file beneath a folder, relative, with its bytes.

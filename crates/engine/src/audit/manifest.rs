@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use cabotage_core::{Error, ErrorKind, Result};
+use cabotage_core::Result;
 use serde::Serialize;
 
 use super::proof::{AttributeProof, Examined, Finding, Proof};
+use crate::json_line;
 use crate::whole_file::WholeFile;
 
-/// A line. Names are raw: JSON escapes control characters itself.
+/// A line. Names are whole, as JSON spells them.
 #[derive(Serialize)]
 struct Line<'a> {
     key: &'a str,
@@ -49,8 +50,5 @@ pub(super) fn add(file: &mut WholeFile, examined: &Examined, result: &'static st
         findings: &examined.findings,
         losses: &examined.losses,
     };
-    let mut text =
-        serde_json::to_vec(&line).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-    text.push(b'\n');
-    file.write(&text)
+    file.write(json_line(&line)?.as_bytes())
 }

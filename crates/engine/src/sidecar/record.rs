@@ -219,10 +219,7 @@ impl LocationFile {
 }
 
 fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(value)
-        .map_err(|error| Error::new(ErrorKind::Internal, "a sidecar can't be written").caused_by(error))?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    crate::json_file(value).map(String::into_bytes)
 }
 
 /// Where the sidecar of a key is, relative to the location: `ab/cdef….json`, the SHA-256 of the key. So every key has one
