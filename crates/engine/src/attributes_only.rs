@@ -189,12 +189,7 @@ async fn verdict(context: &Context, prepared: &Prepared, row: &Row, info: &Objec
     };
     let key = &prepared.destination_key;
     let stored = hash_object(context, key, info).await?;
-    if let Err(error) = verify::compare_content(stored, expected, key) {
-        // Whose it is stays known; it is copied again.
-        let verdict = Verdict::StoredUnread;
-        let spoilt = Row { source_etag: None, destination_etag: info.etag.clone(), verdict, ..row.clone() };
-        context.ledger.record(spoilt).await?;
-        return Err(error);
-    }
+    let row = Row { destination_etag: info.etag.clone(), ..row.clone() };
+    verify::expect_recorded(context, &row, expected, stored, key).await?;
     Ok(Verdict::ReadBack)
 }

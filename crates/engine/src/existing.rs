@@ -27,12 +27,7 @@ pub(crate) async fn read_back(
     let Some(expected) = row.sha256 else {
         return prove_adopted(context, name, listed, row, stored).await;
     };
-    if let Err(error) = verify::compare_content(stored, expected, &key) {
-        // A row without the source's ETag proves nothing and still tells whose the object is: it is copied again.
-        let row = Row { source_etag: None, verdict: Verdict::StoredUnread, ..row.clone() };
-        context.ledger.record(row).await?;
-        return Err(error.help("run the same command again: the object is copied anew"));
-    }
+    verify::expect_recorded(context, row, expected, stored, &key).await?;
     let row = Row {
         verdict: Verdict::ReadBack,
         run: context.run,

@@ -1,12 +1,12 @@
 //! What the destination enforces: asked before the first write, with requests that must fail.
 
 use cabotage_core::{
-    Detail, Disposition, ETag, Error, ErrorKind, Key, Operation, Payload, Result, Scope, StorageExt as _,
-    Support, Timestamp, WriteMode, WriteOptions, display_key, disposition,
+    Detail, ETag, Error, ErrorKind, Key, Operation, Payload, Result, StorageExt as _, Support, Timestamp,
+    WriteMode, WriteOptions, display_key,
 };
 
+use crate::attempts::{ATTEMPTS, back_off, is_passing};
 use crate::job::is_nested;
-use crate::work::{ATTEMPTS, back_off};
 use crate::{Event, Guards, Intent, Ledger, Observer, Side, remove_wholly};
 
 /// How probe objects' names begin, under the destination's prefix.
@@ -23,6 +23,9 @@ const PROBE_NAME: &str = ".cabotage-probe-";
 /// On the way it makes sure that what is written to the destination doesn't appear at the source: the same bucket
 /// under two names.
 ///
+/// A failure in passing may look like a condition that is rejected, and would cost the run that guard. So a rejection is
+/// believed when it is all that comes, and one round that shows the guard counts for all.
+///
 /// # Errors
 /// What keeps any write from succeeding: no right, no bucket, no space.
 pub(crate) async fn ask(
@@ -32,18 +35,36 @@ pub(crate) async fn ask(
     observer: &dyn Observer,
 ) -> Result<Guards> {
     let mut attempt = 1;
+    let mut seen: Option<Guards> = None;
     loop {
+        let is_last = attempt == ATTEMPTS;
         match ask_once(source, destination, ledger, observer).await {
-            Err(error)
-                if attempt < ATTEMPTS && disposition(error.kind(), Scope::Object) == Disposition::Retry =>
-            {
+            Ok(told) => {
+                let guards = seen.map_or(told, |seen| best_of(seen, told));
+                if is_last || !has_rejection(guards) {
+                    return Ok(guards);
+                }
+                seen = Some(guards);
+            }
+            Err(error) if !is_passing(&error) => return Err(error),
+            Err(error) if is_last => return seen.ok_or(error),
+            Err(error) => {
                 tracing::debug!(%error, attempt, "asking the destination again");
                 back_off(attempt).await;
-                attempt += 1;
             }
-            result => return result,
         }
+        attempt += 1;
     }
+}
+
+fn has_rejection(guards: Guards) -> bool {
+    [guards.create, guards.if_match].contains(&Support::Rejected)
+}
+
+/// What the later round tells, but for guards that it saw rejected.
+fn best_of(seen: Guards, told: Guards) -> Guards {
+    let best = |seen, told| if told == Support::Rejected { seen } else { told };
+    Guards { create: best(seen.create, told.create), if_match: best(seen.if_match, told.if_match), ..told }
 }
 
 async fn ask_once(
@@ -164,7 +185,7 @@ async fn ask_preconditions(
     // Ceph RGW 16 refuses every If-Match where a bucket keeps versions, and takes every create-only write.
     if let (Support::Enforced, Some(etag)) = (if_match, etag) {
         let current = store.write(key, Payload::from_bytes("current"), mode(WriteMode::IfMatch(etag))).await;
-        if current.is_err() {
+        if must_fail(current.map(drop))? != Support::Ignored {
             if_match = Support::Rejected;
         }
     }
@@ -211,5 +232,15 @@ mod tests {
         assert_eq!(failed(ErrorKind::PreconditionFailed).unwrap(), Support::Enforced);
         assert_eq!(failed(ErrorKind::Unsupported).unwrap(), Support::Rejected);
         assert_eq!(failed(ErrorKind::PermissionDenied).unwrap_err().kind(), ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn a_guard_once_seen_is_not_lost_to_a_rejection() {
+        use Support::{Enforced, Ignored, Rejected};
+        let guards = |create, if_match| Guards { digest: Enforced, create, if_match };
+        let seen = guards(Enforced, Rejected);
+        assert!(has_rejection(seen));
+        assert_eq!(best_of(seen, guards(Rejected, Enforced)), guards(Enforced, Enforced));
+        assert_eq!(best_of(seen, guards(Ignored, Rejected)), guards(Ignored, Rejected));
     }
 }

@@ -7,6 +7,7 @@
 mod acl_export;
 mod advice;
 mod archived_list;
+mod attempts;
 mod attributes;
 mod attributes_only;
 mod audit;

@@ -1,12 +1,13 @@
 //! What an earlier run of this job left open: uploads in parts, writes whose outcome is not known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use cabotage_core::{ErrorKind, Key, Result, UploadId, WriteOptions};
+use cabotage_core::{Error, ErrorKind, Key, Result, UploadId, WriteOptions};
 use futures::TryStreamExt as _;
 
+use crate::attempts::patiently;
 use crate::context::Context;
-use crate::{Event, Intent, Ledger, Observer, Side, guards};
+use crate::{Event, Intent, Observer, Side, guards};
 
 /// Uploads that started this much before their intent, by the server's clock, are still taken as ours.
 const CLOCK_TOLERANCE_SECONDS: i64 = 300;
@@ -20,13 +21,11 @@ const STARTED_WITHIN_SECONDS: i64 = 3_600;
 /// are aborted: nothing is known of their parts.
 ///
 /// # Errors
-/// Those of the ledger. What can't be aborted stays recorded for the next run and is told.
-pub(crate) async fn recover(
-    ledger: &Ledger,
-    destination: &Side,
-    observer: &dyn Observer,
-) -> Result<HashMap<String, Intent>> {
-    let open = ledger.uploads().await?;
+/// Those of the ledger, of listing uploads and of aborting them, but for a missing right or ability: only the intent tells
+/// of such an upload, and the run would forget it.
+pub(crate) async fn recover(context: &Context, observer: &dyn Observer) -> Result<HashMap<String, Intent>> {
+    let Context { ledger, destination, .. } = context;
+    let open: HashSet<String> = ledger.uploads().await?.into_iter().map(|upload| upload.name).collect();
     let (probes, intents): (Vec<_>, Vec<_>) = ledger.intents().await?.into_iter().partition(guards::is_probe);
     for probe in &probes {
         if guards::remove(destination, &Key::new(format!("{}{}", destination.prefix, probe.name))?, observer)
@@ -42,11 +41,9 @@ pub(crate) async fn recover(
         );
         observer.event(&Event::Note(text));
     }
-    let mut aborted = 0_u64;
-    let recorded = |intent: &Intent| open.iter().any(|upload| upload.name == intent.name);
-    let begun = |intent: &&Intent| intent.multipart && intent.sha256.is_none() && !recorded(intent);
-    for intent in intents.iter().filter(begun) {
-        aborted += abort_unrecorded(destination, intent, observer).await;
+    let mut aborted = 0;
+    for intent in intents.iter().filter(|intent| is_unanswered(intent) && !open.contains(&intent.name)) {
+        aborted += patiently(|| abort_begun_with(context, intent)).await?;
     }
     if aborted > 0 {
         observer.event(&Event::Note(format!("{aborted} uploads that an earlier run left open were aborted")));
@@ -68,37 +65,53 @@ pub(crate) async fn recover(
 /// Those of the ledger, of listing uploads and of aborting them, but for a missing right or ability to list them.
 pub(crate) async fn clear(context: &Context, name: &str) -> Result<()> {
     let Context { ledger, destination, .. } = context;
-    for upload in ledger.uploads().await? {
-        if upload.name == name {
-            try_abort(destination, name, &upload.id).await?;
-            ledger.upload_ended(name).await?;
-        }
+    if let Some(upload) = ledger.upload(name).await? {
+        try_abort(destination, name, &upload.id).await?;
+        ledger.upload_ended(name).await?;
     }
+    abort_unanswered(context, name).await
+}
+
+/// Aborts an upload of that object whose start was never answered. Only the object's intent tells that there may be one:
+/// called before another takes its place.
+///
+/// # Errors
+/// As [`clear`].
+pub(crate) async fn abort_unanswered(context: &Context, name: &str) -> Result<()> {
+    let Context { ledger, .. } = context;
     let intents = ledger.intents().await?;
-    let Some(intent) = intents.iter().find(|intent| intent.name == name && intent.multipart) else {
+    let Some(intent) = intents.iter().find(|intent| intent.name == name && is_unanswered(intent)) else {
         return Ok(());
     };
-    let open = match begun_with(destination, intent).await {
-        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
-            return Ok(());
-        }
-        open => open?,
-    };
-    for id in open {
-        try_abort(destination, name, &id).await?;
+    if ledger.upload(name).await?.is_none() {
+        abort_begun_with(context, intent).await?;
     }
     Ok(())
 }
 
-async fn abort(destination: &Side, name: &str, id: &UploadId, observer: &dyn Observer) -> bool {
-    match try_abort(destination, name, id).await {
-        Ok(()) => true,
-        Err(error) => {
-            observer.event(&Event::Warning(format!(
-                "an upload that an earlier run left open could not be aborted: {error}"
-            )));
-            false
+/// Whether an upload may have been started under that intent, given that none is recorded.
+fn is_unanswered(intent: &Intent) -> bool {
+    intent.multipart && intent.sha256.is_none()
+}
+
+/// Aborts the uploads that may have begun with that intent, and tells how many. Where they may not be listed or aborted,
+/// the report says so.
+async fn abort_begun_with(context: &Context, intent: &Intent) -> Result<u64> {
+    let destination = &context.destination;
+    let aborted = async {
+        let open = begun_with(destination, intent).await?;
+        for id in &open {
+            try_abort(destination, &intent.name, id).await?;
         }
+        Ok::<_, Error>(open.len() as u64)
+    };
+    match aborted.await {
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
+            tracing::warn!(%error, name = ?intent.name, "an upload in parts may have been left open");
+            context.uploads.may_be_open();
+            Ok(0)
+        }
+        aborted => aborted,
     }
 }
 
@@ -129,16 +142,4 @@ async fn begun_with(destination: &Side, intent: &Intent) -> Result<Vec<UploadId>
             && upload.started.is_some_and(|started| then.contains(&started.as_second()))
     });
     Ok(ours.map(|upload| upload.id).collect())
-}
-
-async fn abort_unrecorded(destination: &Side, intent: &Intent, observer: &dyn Observer) -> u64 {
-    let open = begun_with(destination, intent).await.unwrap_or_else(|error| {
-        tracing::debug!(%error, "uploads can't be listed");
-        Vec::new()
-    });
-    let mut aborted = 0;
-    for id in open {
-        aborted += u64::from(abort(destination, &intent.name, &id, observer).await);
-    }
-    aborted
 }

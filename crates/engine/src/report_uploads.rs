@@ -38,6 +38,11 @@ impl UploadCounts {
             ),
             ("aborted", self.aborted, "begun by an earlier run; nothing needs them any more"),
             ("left open", self.left_open, "for the next run, which goes on from their parts"),
+            (
+                "may be open",
+                self.may_be_open,
+                "the reply to their start was lost, and the destination doesn't let uploads be listed and aborted",
+            ),
         ] {
             if count > 0 {
                 writeln!(f, "  {name:<14} {:>12}  {meaning}", grouped(count))?;

@@ -79,7 +79,7 @@ pub(crate) async fn run_as(
     let intents = if context.options.dry_run {
         context.ledger.intents().await?.into_iter().map(|intent| (intent.name.clone(), intent)).collect()
     } else {
-        recover(&context.ledger, &context.destination, observer.as_ref()).await?
+        recover(&context, observer.as_ref()).await?
     };
     let (outcomes, receiver) = mpsc::channel(OUTCOMES);
     let tally = Tally::new(

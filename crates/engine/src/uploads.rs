@@ -32,6 +32,9 @@ pub struct UploadCounts {
     pub aborted: u64,
     /// Uploads that stay open for the next run.
     pub left_open: u64,
+    /// Uploads that may be open without anybody knowing: the reply to their start was lost, and the destination doesn't
+    /// let uploads be listed or aborted.
+    pub may_be_open: u64,
 }
 
 /// How one upload went on.
@@ -79,6 +82,11 @@ impl Uploads {
     /// A recorded upload did not fit.
     pub(crate) fn begun_anew(&self) {
         self.known().counts.begun_anew += 1;
+    }
+
+    /// An upload may have been started, and nobody can tell.
+    pub(crate) fn may_be_open(&self) {
+        self.known().counts.may_be_open += 1;
     }
 
     /// The object failed or was not finished: its upload stays for the next run.

@@ -5,7 +5,7 @@ use cabotage_core::{Detail, Error, ErrorKind, Key, Loss, ObjectInfo, Result, Sha
 use crate::attributes;
 use crate::context::{Context, conflict};
 use crate::transfer::{Prepared, Receipt, hash_object, sent};
-use crate::{Verdict, Verify};
+use crate::{Row, Verdict, Verify};
 
 /// What a look at the destination found.
 #[derive(Debug)]
@@ -92,6 +92,24 @@ pub(crate) fn compare_content(stored: Sha256, expected: Sha256, key: &Key) -> Re
         return Ok(());
     }
     Err(mismatch(&format!("read back, the content has SHA-256 {stored}, expected {expected}")).on(key))
+}
+
+/// Whether what was read back is the content that the row records. Else the row proves nothing from now on, which a row
+/// without the source's ETag says, and still tells whose the object is: the next run copies it again.
+///
+/// # Errors
+/// `VerifyMismatch`; those of the ledger.
+pub(crate) async fn expect_recorded(
+    context: &Context,
+    row: &Row,
+    expected: Sha256,
+    stored: Sha256,
+    key: &Key,
+) -> Result<()> {
+    let Err(error) = compare_content(stored, expected, key) else { return Ok(()) };
+    let row = Row { source_etag: None, verdict: Verdict::StoredUnread, ..row.clone() };
+    context.ledger.record(row).await?;
+    Err(error.help("run the same command again: the object is copied anew"))
 }
 
 fn mismatch(text: &str) -> Error {

@@ -1,24 +1,22 @@
 //! One object's journey from decision to outcome, with its retries.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cabotage_core::{
     Detail, Disposition, Error, ErrorKind, Loss, ObjectInfo, Operation, Result, Scope, Sha256, Timestamp,
     WriteMode, disposition,
 };
 
+use crate::attempts::{ATTEMPTS, back_off};
 use crate::attributes_only::{Stale, update};
 use crate::context::{Context, Effort};
 use crate::decide::replacing;
 use crate::existing::{adopt, copy_again, read_back, recognise};
+use crate::recover::abort_unanswered;
 use crate::sidecar::Lossy;
 use crate::transfer::{self, Preparation, Prepared, Receipt, Task};
 use crate::verify::{self, Checked};
 use crate::{Adopt, Class, Intent, Outcome, Row, Verdict, keeping};
-
-/// Attempts for an object, the first included.
-pub(crate) const ATTEMPTS: u32 = 3;
 
 /// What is to be done with one object, as decided.
 #[derive(Clone, Debug)]
@@ -73,12 +71,6 @@ pub(crate) async fn work(context: &Context, name: Arc<str>, listed: ObjectInfo, 
     }
 }
 
-/// Waits before the next attempt, longer each time.
-pub(crate) async fn back_off(attempt: u32) {
-    let ceiling = 500 * 2_u64.pow(attempt);
-    tokio::time::sleep(Duration::from_millis(rand::random_range(ceiling / 2..=ceiling))).await;
-}
-
 /// The source's object as it is now.
 async fn look_again(context: &Context, name: &str) -> Result<ObjectInfo> {
     let key = context.source_key(name)?;
@@ -104,9 +96,14 @@ fn is_refusal(error: &Error) -> bool {
         && matches!(error.kind(), KeyRejected | PermissionDenied | TooLarge | Unsupported)
 }
 
+/// Not while an upload may be open of which only the intent tells.
 async fn forget_intent(context: &Context, name: &str) {
-    if let Err(error) = context.ledger.drop_intent(name).await {
-        tracing::warn!(%error, "the ledger could not be updated");
+    let forgotten = async {
+        abort_unanswered(context, name).await?;
+        context.ledger.drop_intent(name).await
+    };
+    if let Err(error) = forgotten.await {
+        tracing::warn!(%error, "an object's intent stays in the ledger for the next run");
     }
 }
 
@@ -124,7 +121,9 @@ fn ended(context: &Context, name: Arc<str>, listed: &ObjectInfo, error: Error) -
         (_, Disposition::StopRun | Disposition::PauseEndpoint) => Class::Unfinished,
         _ => Class::Failed,
     };
-    if matches!(class, Class::Failed | Class::Unfinished) {
+    // What is written and differs needs no upload any more.
+    let needs_upload = error.kind() != ErrorKind::VerifyMismatch;
+    if matches!(class, Class::Failed | Class::Unfinished) && needs_upload {
         context.uploads.keep(&name);
     }
     Outcome {
@@ -135,6 +134,9 @@ fn ended(context: &Context, name: Arc<str>, listed: &ObjectInfo, error: Error) -
 }
 
 async fn once(context: &Context, name: &Arc<str>, listed: &ObjectInfo, work: &Work) -> Result<Outcome> {
+    if context.effort.attempts > 1 && !context.options.dry_run {
+        abort_unanswered(context, name).await?;
+    }
     match work {
         Work::Attributes(stale) => update(context, name, listed, stale).await,
         _ if context.options.dry_run => rehearse(context, name, listed).await,

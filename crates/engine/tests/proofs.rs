@@ -55,6 +55,39 @@ async fn what_read_back_found_spoilt_is_copied_again_by_the_next_run() {
 }
 
 #[tokio::test]
+async fn a_copy_of_ours_that_is_met_unlisted_and_spoilt_is_no_strangers() {
+    let mut bench = Bench::new();
+    put(&bench.source, "k", "content").await;
+    let spoilt = on_key(Operation::Write, "k", Calls::OfKey(1), Effect::StoreFlipped(2));
+    bench.destination_faults = Some(Faults::new(vec![spoilt]));
+    bench.run().await;
+    bench.destination_faults = Some(Faults::new([Rule::new(Operation::List, Effect::TruncateBody(0))]));
+    let unlisted = bench.run().await;
+    assert_eq!((unlisted.ending, unlisted.objects.failed), (Ending::Mismatch, 1), "{unlisted}");
+    bench.destination_faults = None;
+    assert_eq!(bench.run().await.objects_copied, 1);
+    assert_equal(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_is_not_lost_to_a_failure_in_passing() {
+    use Effect::{Fail, FailAfter};
+    let probe = KeyMatch::StartsWith(".cabotage-probe-".into());
+    for write in 1..=4 {
+        for effect in [Fail(ErrorKind::Throttled), Fail(ErrorKind::Protocol), FailAfter(ErrorKind::Protocol)]
+        {
+            let mut bench = Bench::new();
+            put(&bench.source, "k", "content").await;
+            let what = format!("write {write}: {effect:?}");
+            let rule = Rule::new(Operation::Write, effect).keys(probe.clone()).calls(Calls::OfAll(write));
+            bench.destination_faults = Some(Faults::new(vec![rule]));
+            let guards = bench.run().await.guards.unwrap();
+            assert_eq!((guards.create, guards.if_match), (Support::Enforced, Support::Enforced), "{what}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn adopted_for_its_size_an_object_has_to_be_equal_in_attributes_to_be_verified() {
     let bench = Bench::new();
     put_with(&bench.source, "k", "content", metadata("a", "1")).await;

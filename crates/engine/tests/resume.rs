@@ -301,6 +301,29 @@ async fn an_upload_that_can_not_go_on_is_aborted_at_once() {
     assert_eq!(open_uploads(&bench).await, []);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_upload_whose_start_was_not_answered_is_aborted_though_the_object_is_refused() {
+    let call = |call, effect| Rule::new(Operation::Upload, effect).calls(Calls::OfAll(call));
+    for looked_again in [None, Some(ErrorKind::Timeout)] {
+        let mut bench = large().await;
+        let mut rules = vec![
+            call(1, Effect::FailAfter(ErrorKind::Timeout)),
+            // Uploads are listed, and another is started.
+            call(2, Effect::Fail(ErrorKind::PermissionDenied)),
+            call(3, Effect::Fail(ErrorKind::PermissionDenied)),
+        ];
+        rules.extend(looked_again.map(|kind| call(4, Effect::Fail(kind))));
+        bench.destination_faults = Some(Faults::new(rules));
+        let report = bench.run_with(options(&bench)).await;
+        assert_eq!((report.objects.failed, report.uploads.may_be_open), (1, 1), "{report}");
+        assert!(report.to_string().contains("may be open"), "{report}");
+        assert_eq!(open_uploads(&bench).await.len(), usize::from(looked_again.is_some()));
+        bench.destination_faults = None;
+        let report = bench.run_with(options(&bench)).await;
+        assert_eq!((report.objects.verified, open_uploads(&bench).await.len()), (1, 0), "{report}");
+    }
+}
+
 #[tokio::test]
 async fn what_nothing_needs_any_more_is_aborted_at_the_end() {
     let mut bench = large().await;

@@ -10,8 +10,8 @@ use super::context::Context;
 use super::proof::{Examined, Finding, FindingKind, Proof};
 use super::read::{is_there, read, source_moved_on, why_missing};
 use crate::Row;
+use crate::attempts::{ATTEMPTS, back_off};
 use crate::join::Candidate;
-use crate::work::{ATTEMPTS, back_off};
 
 /// Compares what is known of one name; none where neither end has it.
 ///

@@ -15,8 +15,10 @@ use cabotage_core::{
 
 use crate::attributes::{self, MTIME};
 use crate::context::{Context, conflict};
+use crate::decide::is_as_written;
 use crate::plan::{Plan, plan};
 use crate::sidecar::Restored;
+use crate::verify;
 
 /// An object to copy.
 #[derive(Clone, Debug)]
@@ -180,7 +182,7 @@ async fn look_first(context: &Context, prepared: &Prepared) -> Result<()> {
 }
 
 /// After a precondition failed: a lost reply to our own write leaves exactly the bytes that we sent; anything else in
-/// that place is somebody else's.
+/// that place is somebody else's, or an earlier copy of ours that the listing did not tell of.
 async fn recognise(context: &Context, prepared: &Prepared, sha256: Sha256) -> Result<Receipt> {
     let foreign = || {
         let text = "another object appeared at the destination since it was listed; it was left alone";
@@ -192,12 +194,31 @@ async fn recognise(context: &Context, prepared: &Prepared, sha256: Sha256) -> Re
             .on(&prepared.destination_key)
             .help("run the same command again"));
     };
-    if there.size != prepared.source.size
-        || hash_object(context, &prepared.destination_key, &there).await? != sha256
-    {
+    if there.size != prepared.source.size {
+        return Err(foreign());
+    }
+    let stored = hash_object(context, &prepared.destination_key, &there).await?;
+    if stored != sha256 {
+        expect_as_recorded(context, prepared, &there, stored).await?;
         return Err(foreign());
     }
     Ok(Receipt { sha256, written: Written { etag: there.etag, version: there.version }, found: true })
+}
+
+/// An earlier copy of ours must still have the content that the ledger records.
+async fn expect_as_recorded(
+    context: &Context,
+    prepared: &Prepared,
+    there: &ObjectInfo,
+    stored: Sha256,
+) -> Result<()> {
+    let row = context.ledger.row(&prepared.name).await?.filter(|row| is_as_written(there, row));
+    match row.and_then(|row| Some((row.sha256?, row))) {
+        Some((expected, row)) => {
+            verify::expect_recorded(context, &row, expected, stored, &prepared.destination_key).await
+        }
+        None => Ok(()),
+    }
 }
 
 /// SHA-256 of a destination's object, read whole in that state.

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cabotage_core::{
-    Disposition, ErrorKind, PartInfo, Result, Scope, Sha256, Sha256Hasher, Timestamp, Upload, WriteMode,
-    WriteOptions, disposition,
+    ErrorKind, PartInfo, Result, Sha256, Sha256Hasher, Timestamp, Upload, WriteMode, WriteOptions,
 };
 
 use super::Prepared;
 use super::parts::intent;
+use crate::attempts::patiently;
 use crate::context::Context;
 use crate::plan::Cut;
 use crate::recover::clear;
 use crate::uploads::WentOn;
-use crate::work::{ATTEMPTS, back_off};
 use crate::{DonePart, HashMark, OpenUpload};
 
 /// What an upload begins with: nothing, or what is left of an earlier attempt.
@@ -73,21 +72,12 @@ pub(super) async fn open(
 
 /// Starts an upload; again after a lost reply, when what it may have started is aborted.
 async fn start(context: &Context, prepared: &Prepared, options: WriteOptions) -> Result<Arc<dyn Upload>> {
-    let mut attempt = 1;
-    loop {
+    let once = || async {
         clear(context, &prepared.name).await?;
         context.ledger.intend(intent(prepared, None)).await?;
-        match context.destination.store.start_upload(&prepared.destination_key, options.clone()).await {
-            Err(error)
-                if attempt < ATTEMPTS && disposition(error.kind(), Scope::Object) == Disposition::Retry =>
-            {
-                tracing::debug!(%error, attempt, "starting an upload again");
-                back_off(attempt).await;
-                attempt += 1;
-            }
-            result => return result,
-        }
-    }
+        context.destination.store.start_upload(&prepared.destination_key, options.clone()).await
+    };
+    patiently(once).await
 }
 
 /// Whether the recorded upload is of the same state of the source, cut alike, and started with the same options. Without

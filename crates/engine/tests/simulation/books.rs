@@ -43,6 +43,14 @@ pub struct Books {
     pub noisy: HashSet<String>,
     /// Keys of the destination whose bodies were given out wrong.
     pub misread: HashSet<String>,
+    /// Keys of the destination that a run has changed last.
+    changed_by_run: HashSet<String>,
+    /// Those of them that it was then told as they were before: it can't know its own object again for sure.
+    pub unsighted: HashSet<String>,
+    /// Keys whose uploads it was not let list or abort.
+    pub denied: HashSet<String>,
+    /// Whether a run has told that uploads may be open, or had no chance to.
+    pub open_uploads_told: bool,
 }
 
 impl Books {
@@ -69,11 +77,30 @@ impl Books {
         self.contents.get(name).is_some_and(|contents| contents.contains(&sha256))
     }
 
+    /// A run is told how that key of the destination was before its last change.
+    pub fn told_as_before(&mut self, key: &str) {
+        if self.changed_by_run.contains(key) {
+            self.unsighted.insert(key.to_owned());
+        }
+    }
+
+    /// The same bytes have another ETag now.
+    pub fn retagged(&mut self, before: Option<&ETag>, now: Option<&ETag>) {
+        let (Some(before), Some(now)) = (before, now) else { return };
+        for kind in [&mut self.spoilt, &mut self.shortened] {
+            if kind.contains(before.bare()) {
+                kind.insert(now.bare().to_owned());
+            }
+        }
+    }
+
     /// The run has put something in the place of what was there, or taken it away. Gives the foreign object that is lost
     /// by it, if there is one.
     pub fn run_changed(&mut self, key: &str, name: &str, before: Option<&ObjectInfo>) -> Option<Foreign> {
         self.phantoms.remove(key);
         self.previous.insert(key.to_owned(), before.cloned());
+        self.changed_by_run.insert(key.to_owned());
+        self.unsighted.remove(key);
         let foreign = self.foreign.remove(key)?;
         let was_there = before.is_some_and(|before| before.etag == foreign.etag);
         (was_there && !self.had(name, Sha256::of(&foreign.bytes))).then_some(foreign)
@@ -83,6 +110,8 @@ impl Books {
     pub fn foreign_changed(&mut self, key: &str, before: Option<ObjectInfo>, now: Option<Foreign>) {
         self.phantoms.remove(key);
         self.previous.insert(key.to_owned(), before);
+        self.changed_by_run.remove(key);
+        self.unsighted.remove(key);
         match now {
             Some(foreign) => self.foreign.insert(key.to_owned(), foreign),
             None => self.foreign.remove(key),

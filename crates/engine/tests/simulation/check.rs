@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cabotage_core::{Attributes, Key, ListItem, ListScope, ObjectInfo, Sha256, Storage as _, Support};
+use cabotage_core::{Attributes, ETag, Key, ListItem, ListScope, ObjectInfo, Sha256, Storage as _, Support};
 use cabotage_engine::{Ending, Options, Report};
 use futures::TryStreamExt as _;
 
@@ -17,6 +17,14 @@ use crate::world::Ended;
 /// Longest piece that is read of an object which is hashed and not moved: such pieces are beside the budget.
 const PIECE: u64 = 256 << 10;
 
+/// What a run may have lost sight of by what it was told is a conflict and not an error.
+pub fn is_out_of_sight(sky: &Sky, key: &str, etag: Option<&ETag>) -> bool {
+    let books = sky.books();
+    books.misread.contains(key)
+        || books.unsighted.contains(key)
+        || etag.is_some_and(|etag| books.spoilt.contains(etag.bare()))
+}
+
 pub fn run(sky: &Sky, state: &Path, storm: &Storm, ended: &Ended, manifest: &Path) {
     let ledger = Ledger::read(state);
     for (name, row) in &ledger.rows {
@@ -24,6 +32,8 @@ pub fn run(sky: &Sky, state: &Path, storm: &Storm, ended: &Ended, manifest: &Pat
     }
     every_object_has_an_owner(sky, &ledger);
     budgets(sky);
+    let told = !matches!(ended, Ended::Reported(report) if report.uploads.may_be_open == 0);
+    sky.books().open_uploads_told |= told;
     if let Ended::Reported(report) = ended {
         sums(sky, storm, report, &lines(manifest));
     }
@@ -114,21 +124,14 @@ pub fn objects(sky: &Sky) -> BTreeMap<Key, ObjectInfo> {
 fn every_object_has_an_owner(sky: &Sky, ledger: &Ledger) {
     for (key, info) in objects(sky) {
         let name = sky.name_of(End::Destination, key.as_str()).unwrap_or_default();
-        let (foreign, misread) = {
-            let books = sky.books();
-            let foreign = books.foreign.get(key.as_str()).is_some_and(|foreign| foreign.etag == info.etag);
-            (
-                foreign,
-                books.misread.contains(key.as_str())
-                    || info.etag.as_ref().is_some_and(|etag| books.spoilt.contains(etag.bare())),
-            )
-        };
+        let foreign = sky.books().foreign.get(key.as_str()).is_some_and(|foreign| foreign.etag == info.etag);
+        let out_of_sight = is_out_of_sight(sky, key.as_str(), info.etag.as_ref());
         // After a stale listing, an object of ours may have been adopted for its size.
         let recorded = ledger
             .rows
             .get(name)
             .is_some_and(|row| row.verdict == "adopted-size" || is_as_recorded(&info, row));
-        if !foreign && !misread && !recorded && !ledger.intents.contains(name) {
+        if !foreign && !out_of_sight && !recorded && !ledger.intents.contains(name) {
             let row = ledger.rows.get(name);
             sky.violation(format!(
                 "{name:?} ({:?}) was written by a run, and the ledger has no word of it: {row:?}",

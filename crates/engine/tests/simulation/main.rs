@@ -28,6 +28,13 @@
 //! | stores nothing and tells of the object as if it did | no | no | yes |
 //! | gives out other bytes than it holds | – | – | yes: a mismatch is told |
 //!
+//! An object that gets another ETag as its attributes are set stays what it was: the same bytes, spoilt or whole.
+//!
+//! What is not claimed, since no run can know it. A run may take an object of its own for a stranger's, which is a conflict
+//! and told as such, once the destination has given it out wrong, holds it otherwise than it was sent, or has told a look how
+//! it was before the run's own last write to it. And an upload may stay open that no ledger knows: when the reply to its start
+//! was lost, and the destination then denied to list or abort it. The report counts it (`may_be_open`), unless that run died.
+//!
 //! None withstands a source that gives out other bytes under the same ETag, nor a destination that keeps what was sent only
 //! until it was read back. `adopted-size` claims equal sizes and nothing else.
 //!
@@ -55,7 +62,7 @@ mod upload;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -63,6 +70,18 @@ use world::{Verdict, live};
 
 /// Seeds of a plain `cargo test`.
 const SEEDS: u64 = 100;
+/// Seeds that have shown a mistake, by what it was.
+const SHOWN: &[(&str, &[u64])] = &[
+    ("a failure in passing made the run think that conditions are rejected", &[1045, 2703]),
+    ("an upload whose start was not answered was left open and forgotten", &[1287, 3053, 3912]),
+    ("an object that differs kept an upload open that it had no use for", &[3192, 4388]),
+    (
+        "a spoilt object was given another ETag, and the simulation lost sight of it",
+        &[1013, 1265, 1604, 2271],
+    ),
+    ("an object of ours was told as gone, and taken for a stranger's when it was there again", &[1573]),
+    ("a stranger's folder marker where the source can have none", &[1290, 1493, 2918, 4054]),
+];
 /// No seed takes as long as that; one that does hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -90,7 +109,18 @@ fn whole_runs() {
     }
     let first = number("CABOTAGE_SIMULATE_FIRST").unwrap_or(0);
     let end = first + number("CABOTAGE_SIMULATE_SEEDS").unwrap_or(SEEDS);
-    let next = AtomicU64::new(first);
+    all_hold(&(first..end).collect::<Vec<_>>());
+}
+
+#[test]
+fn seeds_that_have_shown_a_mistake() {
+    if number("CABOTAGE_SIMULATE_SEED").is_none() {
+        all_hold(&SHOWN.iter().flat_map(|(_, seeds)| seeds.iter().copied()).collect::<Vec<_>>());
+    }
+}
+
+fn all_hold(seeds: &[u64]) {
+    let next = AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let (told, verdicts) = channel();
     let mut failed = 0;
@@ -98,9 +128,8 @@ fn whole_runs() {
         for _ in 0..threads {
             let (told, next) = (told.clone(), &next);
             scope.spawn(move || {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end || told.send((seed, lived(seed, false))).is_err() {
+                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if told.send((*seed, lived(*seed, false))).is_err() {
                         return;
                     }
                 }
@@ -111,22 +140,24 @@ fn whole_runs() {
             match verdicts.recv_timeout(PATIENCE) {
                 Ok((seed, verdict)) if !verdict.violations.is_empty() => {
                     failed += 1;
-                    eprintln!("seed {seed}: replay with scripts/simulate --seed {seed}");
-                    for violation in verdict.violations {
-                        eprintln!("    {}", violation.replace('\n', "\n    "));
-                    }
+                    tell(seed, &verdict);
                 }
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    eprintln!(
-                        "no seed has ended for {PATIENCE:?}; the next would be {}",
-                        next.load(Ordering::Relaxed)
-                    );
+                    let next = seeds.get(next.load(Ordering::Relaxed));
+                    eprintln!("no seed has ended for {PATIENCE:?}; the next would be {next:?}");
                     std::process::exit(1);
                 }
             }
         }
     });
-    assert_eq!(failed, 0, "{failed} of {} seeds failed", end - first);
+    assert_eq!(failed, 0, "{failed} of {} seeds failed", seeds.len());
+}
+
+fn tell(seed: u64, verdict: &Verdict) {
+    eprintln!("seed {seed}: replay with scripts/simulate --seed {seed}");
+    for violation in &verdict.violations {
+        eprintln!("    {}", violation.replace('\n', "\n    "));
+    }
 }

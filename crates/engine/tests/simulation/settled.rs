@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cabotage_core::{ListItem, ListScope, Storage as _, UploadInfo};
+use cabotage_core::{Key, ListItem, ListScope, ObjectInfo, Storage as _, UploadInfo};
 use cabotage_engine::{Overwrite, Report};
 use futures::TryStreamExt as _;
 
-use crate::check::{Line, lines, objects};
+use crate::check::{Line, is_out_of_sight, lines, objects};
 use crate::ledger::Ledger;
 use crate::sky::{End, Sky};
 use crate::stir::{bytes, look, now};
@@ -45,14 +45,8 @@ fn object(sky: &Sky, name: &str, line: &Line) {
     let key = sky.destination_key(name);
     let there = key.as_ref().and_then(|key| look(&sky.destination, key));
     let foreign = key.as_ref().is_some_and(|key| {
-        let books = sky.books();
-        let foreign = books.foreign.get(key.as_str());
-        foreign.is_some_and(|foreign| there.as_ref().is_some_and(|there| there.etag == foreign.etag))
-            || books.misread.contains(key.as_str())
-            || there
-                .as_ref()
-                .and_then(|there| there.etag.as_ref())
-                .is_some_and(|etag| books.spoilt.contains(etag.bare()))
+        is_strangers(sky, key, there.as_ref())
+            || is_out_of_sight(sky, key.as_str(), there.as_ref().and_then(|there| there.etag.as_ref()))
     });
     let equal = || {
         let stored = key.as_ref().and_then(|key| bytes(&sky.destination, key));
@@ -78,18 +72,29 @@ fn object(sky: &Sky, name: &str, line: &Line) {
     }
 }
 
+fn is_strangers(sky: &Sky, key: &Key, there: Option<&ObjectInfo>) -> bool {
+    let books = sky.books();
+    books
+        .foreign
+        .get(key.as_str())
+        .is_some_and(|foreign| there.is_some_and(|there| there.etag == foreign.etag))
+}
+
 /// Neither probe objects nor open uploads, but for the stranger's.
 fn nothing_is_left(sky: &Sky, ledger: &Ledger) {
-    for key in objects(sky).keys() {
+    for (key, info) in objects(sky) {
         let name = sky.name_of(End::Destination, key.as_str());
         let known = name.is_some_and(|name| sky.books().knows(name));
-        if !known {
+        if !known && !is_strangers(sky, &key, Some(&info)) {
             sky.violation(format!("{key:?} is at the destination, and nobody had such an object"));
         }
     }
     let open: Vec<UploadInfo> = now(sky.destination.list_uploads("").try_collect()).unwrap();
-    let (strangers, left): (Vec<_>, Vec<_>) =
+    let (strangers, mut left): (Vec<_>, Vec<_>) =
         open.iter().partition(|upload| upload.key.as_str().ends_with("zz-stranger"));
+    let books = sky.books();
+    left.retain(|upload| !books.open_uploads_told || !books.denied.contains(upload.key.as_str()));
+    drop(books);
     if !left.is_empty() || !ledger.uploads.is_empty() {
         sky.violation(format!("uploads are left open: {left:?}, in the ledger: {:?}", ledger.uploads));
     }

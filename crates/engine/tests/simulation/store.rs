@@ -42,6 +42,15 @@ impl SkyStore {
         self.sky.begin(self.end, operation, key).await
     }
 
+    /// As `begin`, of a call about uploads that are open.
+    pub async fn begin_with_upload(&self, operation: Operation, key: &str) -> Result<Luck> {
+        let begun = self.begin(operation, key).await;
+        if begun.as_ref().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+            self.sky.books().denied.insert(key.to_owned());
+        }
+        begun
+    }
+
     /// Nothing ever writes to the source, nothing writes in a dry run.
     fn expect_writable(&self, operation: Operation, key: &Key, dry: bool) {
         if self.end == End::Source || dry {
@@ -59,20 +68,30 @@ impl SkyStore {
         }
     }
 
-    /// What is told of an object: the truth, or what was true before the last change.
-    fn told(&self, key: &Key, truth: Result<ObjectInfo>, luck: &mut Luck, stale: bool) -> Result<ObjectInfo> {
-        if self.end == End::Source {
-            return truth;
+    /// What was true of the key before its last change, if that is what is told now.
+    fn as_before(&self, key: &Key, luck: &mut Luck) -> Option<Option<ObjectInfo>> {
+        let stale = self.end == End::Destination && luck.dice.chance(luck.storm.lie);
+        let previous = self.sky.books().previous.get(key.as_str()).cloned().filter(|_| stale)?;
+        self.sky.note(|| format!("  ... and {key:?} is told as it was before"));
+        Some(previous)
+    }
+
+    /// What is told of an object: what was true before, else the truth, but for phantoms.
+    fn told(
+        &self,
+        key: &Key,
+        truth: Result<ObjectInfo>,
+        before: Option<Option<ObjectInfo>>,
+    ) -> Result<ObjectInfo> {
+        if let Some(before) = before {
+            return before.ok_or_else(|| Error::new(ErrorKind::NotFound, "no such object"));
         }
-        let books = self.sky.books();
-        let previous = books.previous.get(key.as_str());
-        if let (true, Some(previous)) = (stale && luck.dice.chance(luck.storm.lie), previous) {
-            self.sky.note(|| format!("  ... and {key:?} is told as it was before"));
-            return previous.clone().ok_or_else(|| Error::new(ErrorKind::NotFound, "no such object"));
-        }
-        match (&truth, books.phantoms.get(key.as_str())) {
-            (Err(error), Some(phantom)) if error.kind() == ErrorKind::NotFound => Ok(phantom.clone()),
-            _ => truth,
+        let phantom = || self.sky.books().phantoms.get(key.as_str()).cloned();
+        match truth {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.end == End::Destination => {
+                phantom().ok_or(error)
+            }
+            truth => truth,
         }
     }
 }
@@ -139,7 +158,11 @@ impl Storage for SkyStore {
         let _counting = self.sky.count(Counted::Heads, 1);
         let mut luck = self.begin(Operation::Head, key.as_str()).await?;
         let truth = self.inner.head(key, detail).await;
-        let told = self.told(key, truth, &mut luck, self.sky.plan.guarded);
+        let before = if self.sky.plan.guarded { self.as_before(key, &mut luck) } else { None };
+        if before.is_some() {
+            self.sky.books().told_as_before(key.as_str());
+        }
+        let told = self.told(key, truth, before);
         self.sky.finish(luck, Operation::Head, told).await
     }
 
@@ -194,7 +217,7 @@ impl Storage for SkyStore {
         id: &UploadId,
         options: WriteOptions,
     ) -> Result<Arc<dyn Upload>> {
-        let luck = self.begin(Operation::Upload, key.as_str()).await?;
+        let luck = self.begin_with_upload(Operation::Upload, key.as_str()).await?;
         let mode = options.mode.clone();
         let resumed = self.inner.resume_upload(key, id, options).await;
         let resumed = resumed.map(|upload| SkyUpload::shared(self, key, upload, mode));
@@ -204,7 +227,7 @@ impl Storage for SkyStore {
     fn list_uploads(&self, prefix: &str) -> BoxStream<'static, Result<UploadInfo>> {
         let (store, prefix) = (self.clone(), prefix.to_owned());
         futures::stream::once(async move {
-            match store.begin(Operation::Upload, &prefix).await {
+            match store.begin_with_upload(Operation::Upload, &prefix).await {
                 Ok(_) => store.inner.list_uploads(&prefix),
                 Err(error) => futures::stream::iter(vec![Err(error)]).boxed(),
             }
@@ -253,8 +276,10 @@ impl Storage for SkyStore {
         self.expect_writable(Operation::SetAttributes, key, luck.storm.dry_run);
         let before = look(&self.inner, key);
         let set = self.inner.set_attributes(key, attributes, if_match).await;
-        if set.is_ok() {
+        if let Ok(written) = &set {
             self.run_changed(key, before.as_ref());
+            let before = before.as_ref().and_then(|before| before.etag.as_ref());
+            self.sky.books().retagged(before, written.etag.as_ref());
         }
         self.sky.finish(luck, Operation::SetAttributes, set).await
     }
@@ -269,8 +294,8 @@ impl SkyStore {
         match item {
             Ok(ListItem::Object(info)) => {
                 let key = info.key.clone();
-                let told = self.told(&key, Ok(info), luck, true);
-                told.ok().map(|info| Ok(ListItem::Object(info)))
+                let before = self.as_before(&key, luck);
+                self.told(&key, Ok(info), before).ok().map(|info| Ok(ListItem::Object(info)))
             }
             item => Some(item),
         }

@@ -57,7 +57,7 @@ impl Upload for SkyUpload {
     }
 
     async fn abort(&self) -> Result<()> {
-        let luck = self.store.begin(Operation::Abort, self.key.as_str()).await?;
+        let luck = self.store.begin_with_upload(Operation::Abort, self.key.as_str()).await?;
         let aborted = self.inner.abort().await;
         self.store.sky.finish(luck, Operation::Abort, aborted).await
     }
