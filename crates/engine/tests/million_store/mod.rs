@@ -1,4 +1,4 @@
-//! A store that only lists: a million objects, made up as they are asked for.
+//! A store that only lists: objects made up as they are asked for.
 
 use std::sync::Arc;
 
@@ -18,14 +18,15 @@ pub const DESTINATION_ETAG: &str = "0cc175b9c0f1b6a831c399e269772661";
 pub struct Listed {
     id: StoreId,
     etag: &'static str,
+    objects: u64,
     capabilities: Capabilities,
 }
 
 impl Listed {
-    pub fn new(name: &str) -> Self {
+    pub fn new(name: &str, objects: u64) -> Self {
         let etag = if name == "source" { SOURCE_ETAG } else { DESTINATION_ETAG };
         let capabilities = Capabilities { list_order: ListOrder::Bytes, ..Capabilities::default() };
-        Self { id: StoreId(format!("listed:{name}")), etag, capabilities }
+        Self { id: StoreId(format!("listed:{name}")), etag, objects, capabilities }
     }
 }
 
@@ -51,7 +52,7 @@ impl Storage for Listed {
 
     fn list(&self, _: ListScope) -> ListStream {
         let etag = self.etag;
-        stream::iter(0..OBJECTS)
+        stream::iter(0..self.objects)
             .map(move |i| {
                 let key = Key::new(format!("folder-{:03}/study/series/object-{i:09}.dcm", i / 1000))?;
                 let mut info = ObjectInfo::new(key, 1000);
