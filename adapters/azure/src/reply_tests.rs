@@ -307,14 +307,25 @@ async fn an_expired_token_is_replaced_once() {
 
 #[tokio::test]
 async fn dates_follow_the_servers_clock() {
-    let queue = ReplyQueue::start().await.unwrap();
-    queue.push(Answer::new(200).header("date", "Thu, 01 Jan 2099 00:00:00 GMT")).push(page(&[], ""));
-    let shared = AzureCredentials::SharedKey { key: Secret::new("a2V5") };
-    AzureStore::open(config(&queue, shared)).await.unwrap();
-    let received = queue.received();
-    assert!(!received[0].header("x-ms-date").contains("2099"));
-    assert!(received[1].header("x-ms-date").contains("2099"), "{}", received[1].header("x-ms-date"));
-    assert_eq!(received[0].header("x-ms-version"), crate::API_VERSION);
+    let shared = || AzureCredentials::SharedKey { key: Secret::new("a2V5") };
+    // The service refuses a date that is off by more than 15 minutes in the words of a wrong signature.
+    for refused in [false, true] {
+        let first = if refused { failure(403, "AuthenticationFailed") } else { Answer::new(200) };
+        let queue = ReplyQueue::start().await.unwrap();
+        queue.push(first.header("date", "Thu, 01 Jan 2099 00:00:00 GMT"));
+        if refused {
+            queue.push(Answer::new(200));
+        }
+        queue.push(page(&[], ""));
+        AzureStore::open(config(&queue, shared())).await.unwrap();
+        let received = queue.received();
+        assert!(!received[0].header("x-ms-date").contains("2099"));
+        for next in &received[1..] {
+            assert!(next.header("x-ms-date").contains("2099"), "{}", next.header("x-ms-date"));
+        }
+        assert_eq!((received.len(), queue.left()), (2 + usize::from(refused), 0));
+        assert_eq!(received[0].header("x-ms-version"), crate::API_VERSION);
+    }
 }
 
 #[tokio::test]

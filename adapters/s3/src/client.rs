@@ -27,9 +27,6 @@ use crate::xml;
 /// A difference of clocks up to this many seconds is left alone: servers allow fifteen minutes.
 const CLOCK_TOLERANCE: i64 = 60;
 
-/// A difference of clocks that explains a refusal without a reason.
-const CLOCK_SUSPECT: i64 = 14 * 60;
-
 /// Sends requests to one bucket.
 pub(crate) struct Client {
     http: HttpClient,
@@ -231,15 +228,7 @@ impl Service for Auth {
     }
 
     fn error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-        let error = error::of_reply(status, headers, body);
-        let far = error::skew(headers)
-            .is_some_and(|skew| (skew - self.skew.load(Ordering::Relaxed)).abs() > CLOCK_SUSPECT);
-        if status == StatusCode::FORBIDDEN && error.fact("code").is_none() && far {
-            return error
-                .into_kind(ErrorKind::CredentialsExpired)
-                .help("the clocks of the server and of this machine differ: set the clock (NTP)");
-        }
-        error
+        error::of_reply(status, headers, body)
     }
 
     async fn refresh(&self) {

@@ -35,6 +35,9 @@ pub(crate) const REPLY_HEADERS: usize = 2_048;
 
 const NO_SKEW: i64 = i64::MIN;
 
+/// A difference of clocks, in seconds, that explains why a request was refused: servers allow fifteen minutes.
+const CLOCK_SUSPECT: u64 = 14 * 60;
+
 /// A client of one endpoint; cheap to clone, clones share connections, retry budget and clock skew.
 #[derive(Clone)]
 pub struct HttpClient(Arc<Inner>);
@@ -111,7 +114,8 @@ impl HttpClient {
     ///
     /// Tried again, as far as [`RetryPolicy`](crate::RetryPolicy) and the client's budget go: what
     /// [`disposition`](cabotage_core::disposition) calls `Retry`, before the body of the reply; an endpoint that can't
-    /// be reached, or doesn't answer in time, at most 3 times; expired credentials once, after [`Service::refresh`];
+    /// be reached, or doesn't answer in time, at most 3 times; expired credentials once, after [`Service::refresh`], and
+    /// so a 403 of a server whose clock turns out to be far from what the signature assumed;
     /// a mismatched digest never: the same bytes would go out. [`Repeat`] says which calls are sent again after less.
     ///
     /// # Errors
@@ -157,6 +161,7 @@ impl HttpClient {
     async fn attempt(&self, service: &dyn Service, call: &Call, number: u32) -> Result<Reply, Failure> {
         let mut parts = self.parts(call).map_err(Failure::fatal)?;
         let target = parts.uri.clone();
+        let assumed = self.skew();
         if !call.spellings.is_empty() {
             let note = spelling::note(&call.spellings).await.map_err(Failure::fatal)?;
             parts.extensions.extend(note);
@@ -193,7 +198,10 @@ impl HttpClient {
         }
         let (status, headers) = (reply.status, reply.headers.clone());
         let (body, broken) = reply.beginning(ERROR_BODY).await;
-        let failure = Failure::reply(service.error(status, &headers, &body), &headers);
+        let mut failure = Failure::reply(service.error(status, &headers, &body), &headers);
+        if status == StatusCode::FORBIDDEN && self.was_misdated(assumed) {
+            failure.again = Again::Refresh;
+        }
         Err(match broken {
             Some(broken) if failure.again == Again::Never => Failure::cut_short(broken, status),
             _ => failure,
@@ -276,6 +284,12 @@ impl HttpClient {
             let skew = date.as_second() - Timestamp::now().as_second();
             self.0.skew.store(skew, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the server's clock is far from what it was assumed to be when a request was signed. By now it is known.
+    fn was_misdated(&self, assumed: Option<i64>) -> bool {
+        let learnt = self.skew().unwrap_or_default();
+        learnt.abs_diff(assumed.unwrap_or_default()) > CLOCK_SUSPECT
     }
 }
 

@@ -367,14 +367,44 @@ async fn connections_are_used_again_until_they_are_old() {
     }
 }
 
+/// A reply of a server whose clock is so many seconds ahead.
+fn dated(status: u16, seconds: i64) -> Answer {
+    let time = Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&time).unwrap();
+    Answer::new(status).header("date", date).header("x-kind", "permission-denied")
+}
+
+#[tokio::test]
+async fn what_was_signed_by_a_wrong_clock_is_sent_again() {
+    // What the server's clock was ahead at each reply, and how many of them the second request gets.
+    for (replies, sent) in [
+        (vec![dated(200, 0), dated(403, 0), dated(200, 0)], 1),
+        (vec![dated(200, 0), dated(403, 600), dated(200, 600)], 1),
+        (vec![dated(200, 0), dated(403, 3600), dated(200, 3600)], 2),
+        (vec![dated(200, 0), dated(403, -3600), dated(200, -3600)], 2),
+        (vec![dated(200, 3600), dated(403, 0), dated(200, 0)], 2),
+        (vec![dated(200, 3600), dated(403, 3600), dated(200, 3600)], 1),
+        (vec![dated(200, 0), dated(403, 3600), dated(403, 3600), dated(200, 3600)], 2),
+        (vec![dated(200, 0), dated(404, 3600), dated(200, 3600)], 1),
+    ] {
+        let (queue, client) = server().await;
+        let text = format!("{replies:?}");
+        for reply in replies {
+            queue.push(reply);
+        }
+        let service = TestService::default();
+        client.send(&service, get("/b/k")).await.unwrap();
+        let _ = client.send(&service, get("/b/k")).await;
+        assert_eq!(service.signed.load(Ordering::SeqCst), 1 + sent, "{text}");
+    }
+}
+
 #[tokio::test]
 async fn the_servers_clock_is_read() {
     let (queue, client) = server().await;
     assert_eq!(client.skew(), None);
-    let ahead = Timestamp::now() + jiff::SignedDuration::from_secs(3600);
-    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&ahead).unwrap();
-    queue.push(Answer::new(403).header("date", date).header("x-kind", "permission-denied"));
-    client.send(&TestService::default(), get("/b/k")).await.unwrap_err();
+    queue.push(dated(200, 3600));
+    client.send(&TestService::default(), get("/b/k")).await.unwrap();
     assert!((3590..=3610).contains(&client.skew().unwrap()), "{:?}", client.skew());
 }
 
