@@ -1,10 +1,9 @@
 //! Bad input ends in one clear line and the right exit code, with nothing half done and no secret told.
 
-use std::process::Command;
-
 use acceptance::{Run, generate, random_name, read_tree};
 
 use crate::migration::Home;
+use crate::mount::Mount;
 
 crate::cases! {
     missing_folder needs [],
@@ -20,12 +19,11 @@ crate::cases! {
     same_place needs [],
     numbers_out_of_bounds needs [],
     read_only_folder needs ["mount"],
-    full_disk needs ["mount"],
 }
 
 /// One line that begins with `error:` and holds the texts.
 #[track_caller]
-fn one_line(run: &Run, code: i32, texts: &[&str]) {
+pub(crate) fn one_line(run: &Run, code: i32, texts: &[&str]) {
     assert_eq!(run.code, Some(code), "{run}");
     let errors: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("error:")).collect();
     assert_eq!(errors.len(), 1, "one line that begins with 'error:': {run}");
@@ -162,24 +160,6 @@ fn numbers_out_of_bounds() {
     }
 }
 
-/// A small file system in memory; gone when dropped.
-struct Mount(String);
-
-impl Mount {
-    fn new(folder: &str, options: &str) -> Self {
-        std::fs::create_dir_all(folder).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs", folder]).status();
-        assert!(mounted.unwrap().success(), "mounting worked at the start of the tests");
-        Self(folder.to_owned())
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
 fn read_only_folder() {
     let home = Home::new();
     let from = input(&home);
@@ -188,30 +168,4 @@ fn read_only_folder() {
     let run = home.command("migrate").args([&from, &out]).run();
     one_line(&run, 1, &["ead-only"]);
     assert_eq!(read_tree(&home.path("out")).len(), 0);
-}
-
-/// The run stops, says why, and every file under a final name is whole; with room it goes on.
-fn full_disk() {
-    let home = Home::new();
-    let from = home.text("in");
-    for i in 0..40 {
-        crate::parts::large_file(&home.path(&format!("in/{i:02}")), 100_000);
-    }
-    let tree = read_tree(&home.path("in"));
-    let out = home.text("out");
-    let mount = Mount::new(&out, "size=1536k");
-    let done = home.migrate(&from, &out, &["--concurrency", "4"]);
-    assert_eq!(done.run.code, Some(1), "{}", done.run);
-    done.run.says("disk is full");
-    let there = read_tree(&home.path("out"));
-    let whole = there.iter().filter(|(name, digest)| tree.get(*name) == Some(*digest)).count();
-    let foreign: Vec<_> = there.keys().filter(|name| !tree.contains_key(*name)).collect();
-    assert!(whole > 0 && whole < tree.len(), "{whole} of {} files are there", tree.len());
-    assert_eq!(whole + foreign.len(), there.len(), "a file is not whole");
-    assert!(foreign.iter().all(|name| name.starts_with(".cabotage/")), "foreign files: {foreign:?}");
-    let grown = Command::new("mount").args(["-o", "remount,size=16m", &mount.0]).status();
-    assert!(grown.unwrap().success());
-    let done = home.migrate(&from, &out, &[]).expect(0);
-    assert_eq!(done.count("conflicts"), 0, "{}", done.run);
-    assert_eq!(read_tree(&home.path("out")), tree);
 }

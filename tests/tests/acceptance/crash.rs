@@ -29,12 +29,12 @@ pub(crate) fn wait_for(running: &mut Running, mut condition: impl FnMut() -> boo
     }
 }
 
-fn arrived(rgw: &S3Server, bucket: &str) -> usize {
+pub(crate) fn arrived(rgw: &S3Server, bucket: &str) -> usize {
     rgw.raw.keys(bucket).len()
 }
 
 /// The rest is done, without a conflict, and at most what was in flight is copied again.
-fn rest_is_done(home: &Home, to: &str, before: usize, in_flight: usize, all: usize) {
+pub(crate) fn rest_is_done(home: &Home, to: &str, before: usize, in_flight: usize, all: usize) {
     assert!(before > 0 && before < all, "the run was not in its middle: {before} of {all} had arrived");
     let second = home.migrate(&home.text("in"), to, &["--concurrency", "4"]).expect(0);
     assert_eq!(second.count("conflicts"), 0, "{}", second.run);
@@ -61,7 +61,7 @@ fn killed_in_mid_run() {
     rgw.raw.remove_bucket(&bucket);
 }
 
-fn files(home: &Home, name: &str) -> usize {
+pub(crate) fn files(home: &Home, name: &str) -> usize {
     let folder = home.path(name);
     if folder.exists() { list_files(&folder) } else { 0 }
 }
@@ -158,11 +158,11 @@ fn killed_at_twenty_moments() {
     rgw.raw.remove_bucket(&bucket);
 }
 
-const LARGE: u64 = 48 << 20;
-const PARTS: &[&str] = &["--part-threshold", "5MiB", "--memory", "16MiB", "--concurrency", "1"];
+pub(crate) const LARGE: u64 = 48 << 20;
+pub(crate) const PARTS: &[&str] = &["--part-threshold", "5MiB", "--memory", "16MiB", "--concurrency", "1"];
 
 /// Stops a run while an upload is open; the same command finishes the object and leaves no upload open.
-fn stopped_in_mid_upload(signals: &[&str], code: Option<i32>) {
+pub(crate) fn stopped_in_mid_upload(signals: &[&str], code: Option<i32>) {
     let rgw = acceptance::rgw().unwrap();
     let home = Home::with_s3(&rgw);
     let bucket = rgw.bucket("upload");

@@ -8,8 +8,10 @@ mod again;
 mod attributes;
 mod azure;
 mod bad_input;
+mod clock;
 mod configured;
 mod crash;
+mod disk_full;
 mod faults;
 mod hierarchical;
 mod hostile;
@@ -17,12 +19,14 @@ mod kept;
 mod losses;
 mod lying;
 mod migration;
+mod mount;
 mod pairs;
 mod parts;
 mod passes;
 mod reading;
 mod resume;
 mod round_trip;
+mod signals;
 mod tagless;
 mod verify;
 
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         ("rgw", acceptance::rgw().is_some()),
         ("minio", acceptance::minio().is_some()),
         ("mount", can_mount()),
+        ("cc", clock::shim().is_some()),
     ]
     .into_iter()
     .filter_map(|(name, here)| here.then_some(name))
@@ -79,7 +84,10 @@ fn main() -> ExitCode {
         azure::cases(),
         hierarchical::cases(),
         crash::cases(),
+        signals::cases(),
         faults::cases(),
+        disk_full::cases(),
+        clock::cases(),
         resume::cases(),
         bad_input::cases(),
         configured::cases(),
