@@ -35,6 +35,7 @@ pub(crate) fn capabilities(server: &Server) -> Capabilities {
         list_attributes: true,
         list_tags: server.lists_tags || server.hierarchical,
         list_after: false,
+        list_page: Some(5000),
         keys: key_rules(server),
         limits: Limits {
             single_max: 5000 * MIB,

@@ -15,6 +15,7 @@ pub fn full_capabilities() -> Capabilities {
         list_attributes: true,
         list_tags: true,
         list_after: true,
+        list_page: Some(1000),
         headers: Capabilities::all_headers(),
         tags: TagRules { max: usize::MAX, key_max: usize::MAX, value_max: usize::MAX, ..TagRules::default() },
         preconditions: Preconditions {

@@ -19,6 +19,7 @@ pub(crate) fn of(profile: &Profile, key: Option<&CustomerKey>) -> Capabilities {
         list_attributes: false,
         list_tags: false,
         list_after: true,
+        list_page: Some(1000),
         keys: KeyRules {
             max_bytes: Some(profile.limits.key_bytes),
             refused_chars: ['\0'].into(),

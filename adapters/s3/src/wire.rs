@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use cabotage_core::{
     Algorithm, Attributes, Capabilities, ContentHeaders, Digest, DigestScope, ETag, Error, ErrorKind, Key,
-    LossName, Md5, Md5Hasher, Metadata, ObjectInfo, Payload, ReadRange, Result, Sha256, Sha256Hasher, Tier,
-    TierClass, Timestamp, WriteOptions, Written, display_text,
+    LossName, Md5, Md5Hasher, Metadata, ObjectInfo, Payload, ReadRange, Result, Sha256, Sha256Hasher, Tags,
+    Tier, TierClass, Timestamp, WriteOptions, Written, display_text,
 };
 use cabotage_http::Call;
 use cabotage_providers::Profile;
@@ -187,7 +187,10 @@ pub(crate) fn info(key: &Key, size: u64, headers: &HeaderMap, profile: &Profile)
     info.etag = text(headers, ETAG.as_str())?.map(|etag| ETag::new(&etag));
     info.version = version(headers)?;
     info.modified = text(headers, LAST_MODIFIED.as_str())?.as_deref().and_then(http_date);
-    info.attributes = Some(Attributes { headers: content, metadata: metadata(headers)?, tags: None });
+    // Who counts tags tells nothing where there are none.
+    let untagged = profile.tag_count && !headers.contains_key("x-amz-tagging-count");
+    let tags = untagged.then(Tags::new);
+    info.attributes = Some(Attributes { headers: content, metadata: metadata(headers)?, tags });
     info.tier = Some(tier(headers, profile)?);
     info.digests = digests(headers);
     for name in UNCARRIED {

@@ -34,11 +34,7 @@ impl Client {
         let size = reply
             .content_length()
             .ok_or_else(|| Error::new(ErrorKind::Protocol, "the server doesn't tell the object's length"))?;
-        let mut info = wire::info(key, size, &reply.headers, self.profile)?;
-        if self.profile.tag_count && !reply.headers.contains_key("x-amz-tagging-count") {
-            set_tags(&mut info, Tags::new());
-        }
-        Ok(info)
+        wire::info(key, size, &reply.headers, self.profile)
     }
 
     /// The object with its tags, unless the right to read them is missing.

@@ -201,6 +201,9 @@ pub struct Capabilities {
     pub list_tags: bool,
     /// Whether `after` is the server's work; else items are read and skipped.
     pub list_after: bool,
+    /// Most keys that one request of a listing tells; none where listing isn't done by requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_page: Option<usize>,
     /// Names.
     pub keys: KeyRules,
     /// Sizes.

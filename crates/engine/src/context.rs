@@ -1,14 +1,18 @@
 //! What every task of a run shares.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use cabotage_core::{Error, ErrorKind, Key, Result, Support, Timestamp, WriteMode};
 use tokio::sync::Semaphore;
 
 use crate::budget::Budget;
+use crate::confirm::Confirming;
 use crate::decide::Policy;
 use crate::endpoints::Gates;
+use crate::proof_of_attributes::Proven;
 use crate::sidecar::{Keeping, Restoring};
+use crate::slot::Slot;
 use crate::uploads::Uploads;
 use crate::{Guards, Ledger, LossPolicy, Options, Progress, Side};
 
@@ -27,6 +31,14 @@ pub(crate) struct Context {
     pub uploads: Arc<Uploads>,
     /// Which attempt at its object this is; outside of a task, none.
     pub effort: Effort,
+    /// The place among the tasks at work.
+    pub slot: Slot,
+    /// Confirms many writes at once; none where only a look at each can.
+    pub confirming: Option<Confirming>,
+    /// What the destination is known to keep.
+    pub proven: Arc<Proven>,
+    /// Whether a read at the source tells what a head would.
+    pub reads_tell: Arc<AtomicBool>,
     pub gates: Gates,
     /// Whether the source's objects have owners and access control lists, which no destination takes.
     pub access_lists: bool,

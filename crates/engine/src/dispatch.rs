@@ -16,6 +16,7 @@ use crate::decide::{ConflictReason, Decision, Facts, change, decide};
 use crate::delete::Gone;
 use crate::join::{Candidate, JoinSide, Joined};
 use crate::run::tell_guards;
+use crate::slot::Slot;
 use crate::tally::send;
 use crate::work::{Work, class_of, known, work};
 use crate::{
@@ -317,15 +318,16 @@ impl Dispatcher {
         self.ask_guards().await?;
         self.copies += 1;
         self.context.progress.listed(source.size);
-        let (context, outcomes, abort) =
-            (self.context.clone(), self.outcomes.clone(), self.halts.abort.clone());
+        let slot = Slot::new(Arc::clone(&self.slots), slot);
+        let context = Context { slot: slot.clone(), ..self.context.clone() };
+        let (outcomes, abort) = (self.outcomes.clone(), self.halts.abort.clone());
         self.tasks.spawn(async move {
             let unfinished = Outcome::new(Arc::clone(&name), source.size, Class::Unfinished);
             let outcome = tokio::select! {
                 outcome = work(&context, name, source, todo) => outcome,
                 () = abort.cancelled() => unfinished,
             };
-            drop(slot);
+            slot.give_back();
             let outcome = Outcome { change: outcome.change.or(Some(change)), ..outcome };
             // Without a tally the run is over anyway.
             let _ = send(&outcomes, outcome).await;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use cabotage_core::{Error, ErrorKind, ListScope, ListStream, LossName, Operation, Result, Timestamp};
 use cabotage_layers::ReadOnly;
@@ -12,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::acl_export::AclExport;
 use crate::budget::Budget;
+use crate::confirm::Confirming;
 use crate::context::{Context, Effort};
 use crate::delete;
 use crate::dispatch::{Dispatcher, Halts, Seen};
@@ -23,6 +25,7 @@ use crate::order::{SpillOptions, in_byte_order};
 use crate::recover::recover;
 use crate::remnants::Counting;
 use crate::sidecar::{Keeping, Restoring};
+use crate::slot::Slot;
 use crate::tally::{Tally, Totals};
 use crate::trouble_log::TroubleLog;
 use crate::{
@@ -170,6 +173,7 @@ async fn open(
     let access_lists =
         source.probe.as_ref().is_some_and(|probe| probe.access_lists(&source.prefix).is_some());
     source.store = Arc::new(ReadOnly::new(source.store));
+    let confirming = Confirming::start(&job.destination.store, &job.destination.prefix);
     Ok(Context {
         source,
         destination: job.destination,
@@ -183,6 +187,10 @@ async fn open(
         uploads: Arc::default(),
         access_lists,
         effort: Effort { attempts: 0, started: Timestamp::now() },
+        slot: Slot::uncounted(),
+        confirming,
+        proven: Arc::default(),
+        reads_tell: Arc::new(AtomicBool::new(true)),
         losses: Arc::new(job.options.loss_policy()),
         keeping,
         restoring,

@@ -4,7 +4,7 @@ use cabotage_core::{Detail, Error, ErrorKind, Key, Loss, ObjectInfo, Result, Sha
 
 use crate::attributes;
 use crate::context::{Context, conflict};
-use crate::transfer::{Prepared, Receipt, hash_object, sent};
+use crate::transfer::{Prepared, Receipt, hash_object, sent, shape};
 use crate::{Row, Verdict, Verify};
 
 /// What a look at the destination found.
@@ -23,10 +23,16 @@ pub(crate) struct Checked {
 /// # Errors
 /// `VerifyMismatch` naming what differs; those of a head and of reading.
 pub(crate) async fn verify(context: &Context, prepared: &Prepared, receipt: &Receipt) -> Result<Checked> {
+    if let Some(info) = confirmed(context, prepared, receipt).await {
+        return Ok(Checked { info, losses: Vec::new(), verdict: Verdict::ServerChecked });
+    }
+    context.slot.take().await?;
     let key = &prepared.destination_key;
     let info = look(context, prepared, receipt).await?;
     if receipt.found {
         expect_nothing_else(prepared, &info)?;
+    } else if let (Some(shape), Some(stored)) = (shape(prepared), &info.attributes) {
+        context.proven.note(shape, sent(prepared), stored);
     }
     let verdict = match context.options.verify {
         Verify::ReadBack => {
@@ -38,6 +44,22 @@ pub(crate) async fn verify(context: &Context, prepared: &Prepared, receipt: &Rec
     };
     let losses = attribute_losses(context, prepared, &info);
     Ok(Checked { info, losses, verdict })
+}
+
+/// The object as a listing tells it, where that is all there is to find out: it has the size and the ETag of what this run
+/// wrote, and what the destination keeps of such attributes is proven.
+async fn confirmed(context: &Context, prepared: &Prepared, receipt: &Receipt) -> Option<ObjectInfo> {
+    let written = receipt.written.etag.as_ref().filter(|_| !receipt.found)?;
+    let confirming = context.confirming.as_ref()?;
+    if context.options.verify != Verify::ServerChecked || !context.is_server_checked() {
+        return None;
+    }
+    let stored = context.proven.stored(shape(prepared)?, sent(prepared))?;
+    let waiting = confirming.ask(&prepared.destination_key).await?;
+    context.slot.give_back();
+    let told = waiting.told().await?;
+    let is_ours = told.size == prepared.source.size && told.etag.as_ref() == Some(written);
+    is_ours.then_some(ObjectInfo { attributes: Some(stored), ..told })
 }
 
 /// What of the attributes sent came back otherwise.

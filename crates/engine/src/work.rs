@@ -44,6 +44,9 @@ pub(crate) async fn work(context: &Context, name: Arc<str>, listed: ObjectInfo, 
     let started = Timestamp::now();
     loop {
         let context = &context.on(Effort { attempts: attempt + u32::from(reread), started });
+        if let Err(error) = context.slot.take().await {
+            return ended(context, name, &listed, error);
+        }
         let error = match once(context, &name, &listed, &work).await {
             Ok(outcome) => return Outcome { attempts: context.effort.attempts, ..outcome },
             Err(error) => missing_where(context, &name, error).await,
@@ -199,7 +202,8 @@ enum Transferred {
 async fn transfer(context: &Context, mut task: Task, creates: bool) -> Result<Transferred> {
     let mut before: Option<(Box<Prepared>, Receipt)> = None;
     loop {
-        let prepared = match transfer::prepare(context, &task).await? {
+        let (preparation, body) = transfer::open(context, &task).await?;
+        let prepared = match preparation {
             Preparation::Ready(prepared) => prepared,
             Preparation::Refused(source, losses) => {
                 if let Some((prepared, receipt)) = before.filter(|_| creates) {
@@ -208,7 +212,7 @@ async fn transfer(context: &Context, mut task: Task, creates: bool) -> Result<Tr
                 return Ok(Transferred::Refused(Box::new(refused(&task.name, &source, losses))));
             }
         };
-        let receipt = transfer::copy(context, &prepared).await?;
+        let receipt = transfer::copy(context, &prepared, body).await?;
         if prepared.original_of.is_none_or(|content| content == receipt.sha256) {
             return Ok(Transferred::Written(prepared, receipt));
         }

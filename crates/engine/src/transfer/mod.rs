@@ -1,6 +1,7 @@
 //! Copies one object: read pinned to its ETag, hashed in order, written with every byte checked by the server.
 
 mod marks;
+mod opened;
 mod part;
 mod parts;
 mod resume;
@@ -9,7 +10,7 @@ mod single;
 use std::sync::Arc;
 
 use cabotage_core::{
-    Attributes, Detail, ETag, Error, ErrorKind, Key, Loss, LossName, ObjectInfo, Result, Sha256,
+    Attributes, Detail, ETag, Error, ErrorKind, Key, Loss, LossName, ObjectBody, ObjectInfo, Result, Sha256,
     StorageExt as _, WriteMode, WriteOptions, Written,
 };
 
@@ -17,8 +18,11 @@ use crate::attributes::{self, MTIME};
 use crate::context::{Context, conflict};
 use crate::decide::is_as_written;
 use crate::plan::{Plan, plan};
+use crate::proof_of_attributes::Shape;
 use crate::sidecar::Restored;
 use crate::verify;
+
+pub(crate) use opened::open;
 
 /// An object to copy.
 #[derive(Clone, Debug)]
@@ -73,9 +77,26 @@ pub(crate) enum Preparation {
 /// # Errors
 /// `KeyRejected`, `TooLarge`, `NotFound` (vanished) and those of a head.
 pub(crate) async fn prepare(context: &Context, task: &Task) -> Result<Preparation> {
-    let source_key = context.source_key(&task.name)?;
-    let destination_key = context.destination_key(&task.name)?;
-    let source = with_attributes(context, &source_key, &task.listed).await?;
+    let keys = Keys::of(context, task)?;
+    let source = with_attributes(context, &keys.source, &task.listed).await?;
+    prepare_as(context, task, keys, source).await
+}
+
+/// The object's keys at both ends.
+struct Keys {
+    source: Key,
+    destination: Key,
+}
+
+impl Keys {
+    fn of(context: &Context, task: &Task) -> Result<Self> {
+        let (source, destination) = (context.source_key(&task.name)?, context.destination_key(&task.name)?);
+        Ok(Self { source, destination })
+    }
+}
+
+/// Names the losses of an object with these attributes, and plans its parts.
+async fn prepare_as(context: &Context, task: &Task, keys: Keys, source: ObjectInfo) -> Result<Preparation> {
     let restored = original(context, &source, task.content).await?;
     let Restored { info: original, losses: unrestored, content: original_of } = restored;
     let to_send = ObjectInfo { attributes: Some(to_send(context, &original)), ..original.clone() };
@@ -89,8 +110,8 @@ pub(crate) async fn prepare(context: &Context, task: &Task) -> Result<Preparatio
     let options = write_options(context, to_send, &task.mode);
     let prepared = Prepared {
         name: Arc::clone(&task.name),
-        source_key,
-        destination_key,
+        source_key: keys.source,
+        destination_key: keys.destination,
         source,
         original,
         original_of,
@@ -112,11 +133,16 @@ async fn original(context: &Context, source: &ObjectInfo, content: Option<Sha256
 
 /// The listing's item if it tells everything, else a head.
 async fn with_attributes(context: &Context, key: &Key, listed: &ObjectInfo) -> Result<ObjectInfo> {
-    let holds_tags = context.source.store.capabilities().tags.max > 0;
-    match &listed.attributes {
-        Some(attributes) if attributes.tags.is_some() || !holds_tags => Ok(listed.clone()),
-        _ => context.source.store.head(key, Detail::WithTags).await,
+    if tells_all(context, listed) {
+        return Ok(listed.clone());
     }
+    context.source.store.head(key, Detail::WithTags).await
+}
+
+/// Whether that tells all attributes which the source can hold.
+fn tells_all(context: &Context, info: &ObjectInfo) -> bool {
+    let holds_tags = context.source.store.capabilities().tags.max > 0;
+    info.attributes.as_ref().is_some_and(|attributes| attributes.tags.is_some() || !holds_tags)
 }
 
 /// What would be lost, given the options.
@@ -159,9 +185,13 @@ fn write_options(context: &Context, to_send: ObjectInfo, mode: &WriteMode) -> Wr
 ///
 /// # Errors
 /// Those of reading and writing; `DestinationConflict` when something else is in its place.
-pub(crate) async fn copy(context: &Context, prepared: &Prepared) -> Result<Receipt> {
+pub(crate) async fn copy(
+    context: &Context,
+    prepared: &Prepared,
+    body: Option<ObjectBody>,
+) -> Result<Receipt> {
     match prepared.plan {
-        Plan::Single => single::copy(context, prepared).await,
+        Plan::Single => single::copy(context, prepared, body).await,
         Plan::Parts(cut) => parts::copy(context, prepared, cut).await,
     }
 }
@@ -272,6 +302,11 @@ fn changed(error: Error, source_key: &Key) -> Error {
         }
         _ => error.on(source_key),
     }
+}
+
+/// The shape of what was sent along.
+pub(crate) fn shape(prepared: &Prepared) -> Option<Shape> {
+    Shape::of(&prepared.options, matches!(prepared.plan, Plan::Parts(_)))
 }
 
 /// What was sent along, for the comparison after the write.

@@ -1,6 +1,8 @@
 //! Objects that go in one request: held whole, hashed, written.
 
-use cabotage_core::{Error, ErrorKind, Payload, ReadOptions, Result, Sha256Hasher, Timestamp, WriteOptions};
+use cabotage_core::{
+    Error, ErrorKind, ObjectBody, Payload, ReadOptions, Result, Sha256Hasher, Timestamp, WriteOptions,
+};
 use futures::TryStreamExt as _;
 
 use super::{Prepared, Receipt, look_first, recognise, source_changed};
@@ -10,9 +12,13 @@ use crate::context::Context;
 /// Bodies above this are hashed off the network threads.
 const HASH_INLINE_MAX: u64 = 256 << 10;
 
-pub(super) async fn copy(context: &Context, prepared: &Prepared) -> Result<Receipt> {
+pub(super) async fn copy(
+    context: &Context,
+    prepared: &Prepared,
+    body: Option<ObjectBody>,
+) -> Result<Receipt> {
     let _held = context.memory.take(prepared.source.size).await?;
-    let payload = read(context, prepared).await.map_err(|error| source_changed(error, prepared))?;
+    let payload = read(context, prepared, body).await.map_err(|error| source_changed(error, prepared))?;
     let Payload::Buffered { sha256, .. } = payload else {
         return Err(Error::new(ErrorKind::Internal, "a single body is always buffered"));
     };
@@ -35,9 +41,14 @@ pub(super) async fn copy(context: &Context, prepared: &Prepared) -> Result<Recei
 }
 
 /// Reads the object in the state that was listed, and hashes it.
-async fn read(context: &Context, prepared: &Prepared) -> Result<Payload> {
-    let options = ReadOptions::pinned(None, prepared.source.etag.clone());
-    let mut body = context.source.store.read(&prepared.source_key, options).await?;
+async fn read(context: &Context, prepared: &Prepared, opened: Option<ObjectBody>) -> Result<Payload> {
+    let mut body = match opened {
+        Some(body) => body,
+        None => {
+            let options = ReadOptions::pinned(None, prepared.source.etag.clone());
+            context.source.store.read(&prepared.source_key, options).await?
+        }
+    };
     let mut chunks = Vec::new();
     let mut len = 0;
     while let Some(chunk) = body.stream.try_next().await? {
