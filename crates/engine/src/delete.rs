@@ -1,14 +1,14 @@
 //! Mirrors deletions: takes away at the destination what this job put there and the source no longer has.
 //!
-//! Nothing is deleted on the word of a listing alone. Candidates are gathered while the listings are joined; only when
+//! Nothing is deleted, and nothing forgotten, on the word of a listing alone. Candidates are gathered while the listings are joined; only when
 //! both were read to their end and nothing speaks against it, each is looked up at the source, which has to answer that it
-//! is not there.
+//! is not there. So has the destination, of one that it doesn't list either: else the ledger would forget whose it is.
 
 use std::sync::Arc;
 
 use cabotage_core::{
-    DeleteOptions, Detail, Disposition, ETag, Error, ErrorKind, ObjectInfo, Result, Scope, Versioning,
-    display_key, disposition,
+    DeleteOptions, Detail, Disposition, ETag, Error, ErrorKind, ObjectInfo, Result, Scope, StorageExt as _,
+    Versioning, display_key, disposition,
 };
 use futures::StreamExt as _;
 use serde::Serialize;
@@ -48,7 +48,8 @@ pub struct Deletion {
     pub planned: Amount,
     /// Gone from the destination too, by another's doing: only the ledger forgot them.
     pub forgotten: u64,
-    /// Kept, because a head at the source didn't say that they are missing.
+    /// Kept, because a head at the source didn't say that they are missing, or one at the destination said that they are
+    /// there, though it didn't list them.
     pub kept: u64,
     /// Changed at the destination by somebody else, and left alone.
     pub conflicts: u64,
@@ -221,7 +222,7 @@ async fn run(
 
 /// Looks at the source, deletes, and only then forgets.
 async fn settle(context: &Context, candidate: &Candidate) -> Fate {
-    match source_says(context, &candidate.name).await {
+    match reason_to_keep(context, candidate).await {
         Ok(None) => {}
         Ok(Some(reason)) => return Fate::Kept(reason),
         Err(error) => return Fate::Failed(error),
@@ -239,6 +240,16 @@ async fn settle(context: &Context, candidate: &Candidate) -> Fate {
         }
         _ => fate,
     }
+}
+
+async fn reason_to_keep(context: &Context, candidate: &Candidate) -> Result<Option<String>> {
+    let at_source = source_says(context, &candidate.name).await?;
+    if at_source.is_some() || candidate.there.is_some() {
+        return Ok(at_source);
+    }
+    let key = context.destination_key(&candidate.name)?;
+    let there = context.destination.store.find(&key, Detail::Basic).await.map_err(|error| error.on(&key))?;
+    Ok(there.map(|_| "the destination has it, though it didn't list it".to_owned()))
 }
 
 /// `None` when the source answers that it has no such object; else why it is kept.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cabotage_core::{
-    Attributes, Detail, Error, ErrorKind, ObjectInfo, Result, Sha256, StorageExt as _, Timestamp, WriteMode,
-    Written,
+    Attributes, Detail, Error, ErrorKind, Key, ObjectInfo, Result, Sha256, StorageExt as _, Timestamp,
+    WriteMode, Written,
 };
 
 use crate::context::{Context, conflict};
@@ -228,6 +228,7 @@ pub(crate) async fn adopt(
         return Err(conflict(&text).on(&key));
     }
     if how == Adopt::Size {
+        expect_not_own(context, name, &key).await?;
         return adopt_by_size(context, name, listed, there).await;
     }
     let source = hash_source(context, name, listed);
@@ -238,6 +239,21 @@ pub(crate) async fn adopt(
         );
     }
     Found { name, listed, there, stored, verdict: Verdict::ReadBack }.settle(context).await
+}
+
+/// A listing that is behind tells an earlier state of this job's own object, and its row must not be lost to an adoption.
+///
+/// # Errors
+/// `PreconditionFailed` when what is there now is as this job left it.
+async fn expect_not_own(context: &Context, name: &str, key: &Key) -> Result<()> {
+    let row = context.ledger.row(name).await?;
+    let Some(row) = row.filter(|row| row.verdict != Verdict::AdoptedSize) else { return Ok(()) };
+    let there = context.destination.store.find(key, Detail::Basic).await.map_err(|error| error.on(key))?;
+    if there.is_none_or(|there| !is_as_written(&there, &row)) {
+        return Ok(());
+    }
+    let text = "the destination listed this job's own object as it was before";
+    Err(Error::new(ErrorKind::PreconditionFailed, text).on(key).help("run the same command again"))
 }
 
 /// No proof: recorded as such, without a digest.

@@ -238,6 +238,19 @@ async fn what_is_nowhere_any_more_is_forgotten() {
 }
 
 #[tokio::test]
+async fn what_the_destination_does_not_list_and_has_is_not_forgotten() {
+    let mut bench = moved().await;
+    remove(&bench, 3, 1).await;
+    bench.destination_faults = Some(Faults::new([Rule::new(Operation::List, Effect::TruncateBody(0))]));
+    let report = bench.run_with(delete(&bench)).await;
+    let deletion = report.deletion.as_ref().unwrap();
+    assert_eq!((deletion.kept, deletion.forgotten, report.ending), (1, 0, Ending::Incomplete), "{report}");
+    bench.destination_faults = None;
+    let report = bench.run_with(delete(&bench)).await;
+    assert_eq!(report.deletion.unwrap().deleted.objects, 1);
+}
+
+#[tokio::test]
 async fn a_delete_that_fails_keeps_the_row_for_the_next_pass() {
     let mut bench = moved().await;
     remove(&bench, 5, 1).await;

@@ -49,11 +49,24 @@ pub struct Books {
     pub unsighted: HashSet<String>,
     /// Keys whose uploads it was not let list or abort.
     pub denied: HashSet<String>,
+    /// Names of which the source has said in this run that it has no such object.
+    pub gone: HashSet<String>,
+    /// ETags of what this run has put at the destination.
+    pub written: HashSet<String>,
+    /// How many objects this run has deleted that it hadn't written.
+    pub mirrored: u64,
     /// Whether a run has told that uploads may be open, or had no chance to.
     pub open_uploads_told: bool,
 }
 
 impl Books {
+    /// A run begins.
+    pub fn begin_run(&mut self) {
+        self.gone.clear();
+        self.written.clear();
+        self.mirrored = 0;
+    }
+
     /// A new state of a source's object.
     pub fn source_written(&mut self, name: &str, etag: &ETag, bytes: &Bytes, attributes: Attributes) {
         let sha256 = Sha256::of(bytes);

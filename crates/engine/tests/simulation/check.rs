@@ -8,6 +8,7 @@ use cabotage_engine::{Ending, Options, Report};
 use futures::TryStreamExt as _;
 
 use crate::books::Version;
+use crate::deletes;
 use crate::ledger::{Ledger, Row};
 use crate::plan::Storm;
 use crate::sky::{Counted, End, Sky};
@@ -25,7 +26,7 @@ pub fn is_out_of_sight(sky: &Sky, key: &str, etag: Option<&ETag>) -> bool {
         || etag.is_some_and(|etag| books.spoilt.contains(etag.bare()))
 }
 
-pub fn run(sky: &Sky, state: &Path, storm: &Storm, ended: &Ended, manifest: &Path) {
+pub fn run(sky: &Sky, state: &Path, storm: &Storm, ended: &Ended, manifest: &Path, known: u64) {
     let ledger = Ledger::read(state);
     for (name, row) in &ledger.rows {
         row_is_true(sky, name, row);
@@ -35,7 +36,9 @@ pub fn run(sky: &Sky, state: &Path, storm: &Storm, ended: &Ended, manifest: &Pat
     let told = !matches!(ended, Ended::Reported(report) if report.uploads.may_be_open == 0);
     sky.books().open_uploads_told |= told;
     if let Ended::Reported(report) = ended {
-        sums(sky, storm, report, &lines(manifest));
+        let (removals, lines): (Vec<_>, Vec<_>) = lines(manifest).into_iter().partition(deletes::is_removal);
+        sums(sky, storm, report, &lines);
+        deletes::check(sky, storm, report, &removals, known);
     }
 }
 

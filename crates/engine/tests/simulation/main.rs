@@ -8,6 +8,7 @@
 //! - **lies**: see below;
 //! - **crashes**: the run ends at some call, before or after that took effect. Half of the time the next run finds the ledger
 //!   as it was on disk at that moment, else with all that was under way to it;
+//! - **deletions**: some runs mirror them, under guards; what else is deleted is a violation;
 //! - **changes**: the source's objects are written, deleted and made anew; strangers write to and delete from the destination.
 //!
 //! Then the dust settles: faults, lies and changes end, and six more runs follow, the last four of which read back. What must
@@ -50,6 +51,7 @@
 mod books;
 mod check;
 mod content;
+mod deletes;
 mod dice;
 mod ledger;
 mod lies;
@@ -80,6 +82,8 @@ const SHOWN: &[(&str, &[u64])] = &[
         &[1013, 1265, 1604, 2271],
     ),
     ("an object of ours was told as gone, and taken for a stranger's when it was there again", &[1573]),
+    ("what the destination didn't list and had was forgotten by --delete", &[62]),
+    ("an object of ours that was listed as before was adopted for its size", &[7884]),
     ("a stranger's folder marker where the source can have none", &[1290, 1493, 2918, 4054]),
 ];
 /// No seed takes as long as that; one that does hangs.

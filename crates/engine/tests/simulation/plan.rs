@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use cabotage_core::{Capabilities, ListOrder, LossName, MetadataNames, MetadataRules, Support, TagRules};
-use cabotage_engine::{Adopt, Options, Overwrite, Verify};
+use cabotage_engine::{Adopt, DeletePolicy, Options, Overwrite, Verify};
 use cabotage_memory::full_capabilities;
 
+use crate::deletes;
 use crate::dice::Dice;
 
 const THRESHOLDS: [u64; 5] = [0, 1_000, 64 << 10, 200 << 10, 8 << 20];
@@ -31,6 +32,8 @@ pub struct Storm {
     pub dry_run: bool,
     pub max_objects: Option<u64>,
     pub verify: Option<Verify>,
+    /// Whether what the source no longer has is deleted, and how much of it.
+    pub delete: Option<DeletePolicy>,
 }
 
 /// What a seed decides.
@@ -55,6 +58,8 @@ pub struct Plan {
     pub adopt: Option<Adopt>,
     pub accept_all: bool,
     pub keep_mtime: bool,
+    /// Whether deletions are mirrored.
+    pub mirrors: bool,
     pub storms: Vec<Storm>,
 }
 
@@ -64,7 +69,7 @@ impl Plan {
         let heavy = dice.chance(0.03);
         let destination = destination(dice);
         let guarded = is_guarded(&destination);
-        Self {
+        let plan = Self {
             seed,
             objects: if heavy { 14 } else { dice.within(1..16) },
             heavy,
@@ -82,7 +87,20 @@ impl Plan {
             storms: (0..dice.within(1..5)).map(|_| storm(dice)).collect(),
             guarded,
             destination,
+            mirrors: false,
+        };
+        plan.with_deletions()
+    }
+
+    /// Drawn apart, so that the other choices of a seed stay what they are.
+    fn with_deletions(mut self) -> Self {
+        let dice = &mut Dice::new(self.seed, "deletions");
+        self.mirrors = dice.chance(0.4);
+        for storm in self.storms.iter_mut().filter(|_| self.mirrors) {
+            let policy = deletes::policy(dice);
+            storm.delete = policy.filter(|_| storm.max_objects.is_none());
         }
+        self
     }
 
     /// The options of a run in that storm, with its ledger in that folder.
@@ -96,6 +114,7 @@ impl Plan {
         }
         options.keep_mtime = self.keep_mtime;
         options.max_objects = storm.max_objects;
+        options.delete = storm.delete;
         options.concurrency = self.concurrency;
         options.memory = Options::MEMORY_MIN;
         options.part_threshold = self.part_threshold;
@@ -125,6 +144,7 @@ fn storm(dice: &mut Dice) -> Storm {
         dry_run: dice.chance(0.05),
         max_objects: dice.chance(0.1).then(|| dice.within(1..8)),
         verify: None,
+        delete: None,
     }
 }
 

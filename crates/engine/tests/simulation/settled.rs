@@ -8,6 +8,7 @@ use cabotage_engine::{Overwrite, Report};
 use futures::TryStreamExt as _;
 
 use crate::check::{Line, is_out_of_sight, lines, objects};
+use crate::deletes;
 use crate::ledger::Ledger;
 use crate::sky::{End, Sky};
 use crate::stir::{bytes, look, now};
@@ -29,6 +30,7 @@ pub fn check(sky: &Sky, report: &Report, manifest: &Path, ledger: &Ledger) {
         }
     }
     nothing_is_left(sky, ledger);
+    deletes::settled(sky, report, ledger);
 }
 
 fn source(sky: &Sky) -> Vec<String> {

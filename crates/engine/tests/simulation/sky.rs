@@ -155,6 +155,7 @@ impl Sky {
         state: &Path,
         image: Option<&Path>,
     ) -> CancellationToken {
+        self.books().begin_run();
         let mut weather = lock(&self.weather);
         *weather = Weather {
             run: weather.run + 1,

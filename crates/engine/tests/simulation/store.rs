@@ -61,6 +61,9 @@ impl SkyStore {
     /// The run has changed what is under that key.
     pub fn run_changed(&self, key: &Key, before: Option<&ObjectInfo>) {
         let name = self.sky.name_of(End::Destination, key.as_str()).unwrap_or_default();
+        if let Some(etag) = look(&self.inner, key).and_then(|now| now.etag) {
+            self.sky.books().written.insert(etag.bare().to_owned());
+        }
         let lost = self.sky.books().run_changed(key.as_str(), name, before);
         if let Some(foreign) = lost {
             self.sky
@@ -163,7 +166,12 @@ impl Storage for SkyStore {
             self.sky.books().told_as_before(key.as_str());
         }
         let told = self.told(key, truth, before);
-        self.sky.finish(luck, Operation::Head, told).await
+        let gone = told.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        let told = self.sky.finish(luck, Operation::Head, told).await;
+        if gone {
+            self.sky.told_gone(self.end, key);
+        }
+        told
     }
 
     async fn read(&self, key: &Key, options: ReadOptions) -> Result<ObjectBody> {
@@ -241,8 +249,9 @@ impl Storage for SkyStore {
         self.expect_writable(Operation::Delete, key, luck.storm.dry_run);
         let before = look(&self.inner, key);
         let deleted = self.inner.delete(key, options).await;
-        if deleted.is_ok() && before.is_some() {
-            self.run_changed(key, before.as_ref());
+        if let (Ok(()), Some(before)) = (&deleted, &before) {
+            self.sky.deleted(key, before, &luck.storm);
+            self.run_changed(key, Some(before));
         }
         self.sky.finish(luck, Operation::Delete, deleted).await
     }

@@ -14,7 +14,7 @@ use crate::plan::{Plan, Storm};
 use crate::sky::{End, Sky};
 use crate::stir::now;
 use crate::store::SkyStore;
-use crate::{check, settled};
+use crate::{check, deletes, settled};
 
 /// Runs in fair weather after the storms, and what each demands. Lies come to light when objects are read back; what was
 /// found spoilt is copied by the next run.
@@ -90,8 +90,7 @@ impl World {
     fn storms(&mut self) {
         for storm in self.sky.plan.storms.clone() {
             self.between(&storm);
-            let ended = self.run(&storm);
-            check::run(&self.sky, &self.state, &storm, &ended, &self.manifest());
+            self.run_and_check(&storm);
         }
     }
 
@@ -120,9 +119,8 @@ impl World {
         self.sky.books().phantoms.clear();
         let mut last = None;
         for verify in FAIR {
-            let storm = Storm { verify, ..Storm::default() };
-            let ended = self.run(&storm);
-            check::run(&self.sky, &self.state, &storm, &ended, &self.manifest());
+            let delete = self.sky.plan.mirrors.then_some(deletes::ALL);
+            let ended = self.run_and_check(&Storm { verify, delete, ..Storm::default() });
             last = Some(ended);
         }
         match last {
@@ -131,6 +129,13 @@ impl World {
             }
             ended => self.sky.violation(format!("the last run in fair weather ended so: {ended:?}")),
         }
+    }
+
+    fn run_and_check(&mut self, storm: &Storm) -> Ended {
+        let known = Ledger::read(&self.state).rows.len() as u64;
+        let ended = self.run(storm);
+        check::run(&self.sky, &self.state, storm, &ended, &self.manifest(), known);
+        ended
     }
 
     fn manifest(&self) -> PathBuf {
