@@ -3,7 +3,7 @@
 use std::fmt;
 
 use cabotage_core::{Error, ErrorKind, Operation, Result, Secret, Timestamp};
-use cabotage_http::{HttpConfig, reqsign_context};
+use cabotage_http::{HttpConfig, Renew, Renewal, reqsign_context};
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::request::Parts;
 use reqsign_azure_storage::{
@@ -13,13 +13,13 @@ use reqsign_azure_storage::{
 use reqsign_core::{Context, ProvideCredentialDyn, SigningCredential as _};
 use tokio::sync::Mutex;
 
-use crate::config::Grant;
+use crate::config::{AzureCredentials, Grant};
 use crate::sign;
 
 type Provider = Box<dyn ProvideCredentialDyn<Credential = Credential>>;
 
 /// What a request is authorised with.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Pass {
     Key(Secret),
     Sas(Secret),
@@ -34,6 +34,11 @@ pub(crate) struct Auth {
 
 enum Source {
     Fixed(Pass),
+    /// The caller can read it anew.
+    Callers {
+        pass: Mutex<Pass>,
+        renew: Renew<AzureCredentials>,
+    },
     Search {
         context: Box<Context>,
         providers: Vec<(&'static str, Provider)>,
@@ -42,15 +47,21 @@ enum Source {
 }
 
 impl Auth {
-    pub(crate) fn new(account: &str, grant: Grant, http: &HttpConfig) -> Result<Self> {
-        let source = match grant {
-            Grant::Key(key) => Source::Fixed(Pass::Key(key)),
-            Grant::Sas(sas) => Source::Fixed(Pass::Sas(sas)),
-            Grant::Search(environment) => Source::Search {
+    pub(crate) fn new(
+        account: &str,
+        grant: Grant,
+        renew: Option<Renew<AzureCredentials>>,
+        http: &HttpConfig,
+    ) -> Result<Self> {
+        let source = match (fixed(&grant), renew, grant) {
+            (Some(pass), None, _) => Source::Fixed(pass),
+            (Some(pass), Some(renew), _) => Source::Callers { pass: Mutex::new(pass), renew },
+            (None, _, Grant::Search(environment)) => Source::Search {
                 context: Box::new(reqsign_context(http, environment)?),
                 providers: providers(),
                 found: Mutex::new(None),
             },
+            (None, ..) => return Err(nothing(&[])),
         };
         Ok(Self { account: account.to_owned(), source })
     }
@@ -67,6 +78,7 @@ impl Auth {
     pub(crate) async fn pass(&self) -> Result<Pass> {
         match &self.source {
             Source::Fixed(pass) => Ok(pass.clone()),
+            Source::Callers { pass, .. } => Ok(pass.lock().await.clone()),
             Source::Search { context, providers, found } => {
                 let mut found = found.lock().await;
                 if !found.as_ref().is_some_and(|credential| credential.is_valid()) {
@@ -95,12 +107,44 @@ impl Auth {
         }
     }
 
-    /// Forgets a token, so that the next request gets a new one.
-    pub(crate) async fn forget(&self) {
-        if let Source::Search { found, .. } = &self.source {
-            *found.lock().await = None;
+    /// Gets others, where there may be others.
+    ///
+    /// # Errors
+    /// What kept them from being read.
+    pub(crate) async fn refresh(&self) -> Result<Renewal> {
+        match &self.source {
+            Source::Fixed(_) => Ok(Renewal::Fixed),
+            Source::Callers { pass, renew } => {
+                let (grant, _) = renew.read().await?.grant()?;
+                let fresh = fixed(&grant).ok_or_else(|| nothing(&[]))?;
+                Ok(replace(&mut *pass.lock().await, fresh))
+            }
+            Source::Search { context, providers, found } => {
+                let fresh = search(context, providers).await?;
+                let mut found = found.lock().await;
+                let same = found.as_ref().is_some_and(|held| pass_of(held) == pass_of(&fresh));
+                *found = Some(fresh);
+                Ok(if same { Renewal::Same } else { Renewal::Renewed })
+            }
         }
     }
+}
+
+/// The secret that is known without asking anyone.
+fn fixed(grant: &Grant) -> Option<Pass> {
+    match grant {
+        Grant::Key(key) => Some(Pass::Key(key.clone())),
+        Grant::Sas(sas) => Some(Pass::Sas(sas.clone())),
+        Grant::Search(_) => None,
+    }
+}
+
+fn replace(held: &mut Pass, fresh: Pass) -> Renewal {
+    if *held == fresh {
+        return Renewal::Same;
+    }
+    *held = fresh;
+    Renewal::Renewed
 }
 
 /// Adds the SAS to the query.

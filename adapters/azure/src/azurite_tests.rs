@@ -26,8 +26,15 @@ async fn open_with(
 ) -> Result<AzureStore> {
     let mut http = HttpConfig::default();
     http.retry.attempts = 2;
-    AzureStore::open(AzureConfig { container: container.into(), account: None, endpoint, credentials, http })
-        .await
+    AzureStore::open(AzureConfig {
+        container: container.into(),
+        account: None,
+        endpoint,
+        credentials,
+        renew: None,
+        http,
+    })
+    .await
 }
 
 async fn open() -> Option<AzureStore> {

@@ -1,7 +1,7 @@
 //! What a store is opened with.
 
 use cabotage_core::{Error, ErrorKind, Operation, Result, Secret};
-use cabotage_http::{Endpoint, Environment, HttpConfig};
+use cabotage_http::{Endpoint, Environment, HttpConfig, Renew};
 
 use crate::connection::{ConnectionString, Place};
 
@@ -20,6 +20,8 @@ pub struct AzureConfig {
     pub endpoint: Option<String>,
     /// How requests are authorised.
     pub credentials: AzureCredentials,
+    /// How they are read anew when the service refuses those at hand, where they come from the caller. Entra ID's need none.
+    pub renew: Option<Renew<AzureCredentials>>,
     /// How requests are sent.
     pub http: HttpConfig,
 }
@@ -77,7 +79,7 @@ impl AzureConfig {
     /// `InvalidConfig`, without the secret.
     pub(crate) fn target(&self) -> Result<Target> {
         check_container(&self.container)?;
-        let (grant, place) = self.grant()?;
+        let (grant, place) = self.credentials.grant()?;
         let told = self.account.clone().or_else(|| place.account.clone());
         let endpoint = match (&self.endpoint, &place.endpoint, &told) {
             (Some(url), ..) | (None, Some(url), _) => Endpoint::parse(url)?,
@@ -88,16 +90,19 @@ impl AzureConfig {
         check_account(&account)?;
         Ok(Target { container: self.container.clone(), account, endpoint, grant })
     }
+}
 
-    fn grant(&self) -> Result<(Grant, Place)> {
-        match &self.credentials {
-            AzureCredentials::ConnectionString(text) => from_connection_string(text),
-            AzureCredentials::SharedKey { key } => {
+impl AzureCredentials {
+    /// The secret in them, and what they tell of the place.
+    pub(crate) fn grant(&self) -> Result<(Grant, Place)> {
+        match self {
+            Self::ConnectionString(text) => from_connection_string(text),
+            Self::SharedKey { key } => {
                 check_key(key)?;
                 Ok((Grant::Key(key.clone()), Place::default()))
             }
-            AzureCredentials::Sas(sas) => Ok((Grant::Sas(checked_sas(sas)?), Place::default())),
-            AzureCredentials::Ambient(environment) => from_environment(environment),
+            Self::Sas(sas) => Ok((Grant::Sas(checked_sas(sas)?), Place::default())),
+            Self::Ambient(environment) => from_environment(environment),
         }
     }
 }

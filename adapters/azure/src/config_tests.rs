@@ -4,6 +4,7 @@ const KEY: &str = "c2VjcmV0LWtleQ==";
 
 fn config(credentials: AzureCredentials) -> AzureConfig {
     AzureConfig {
+        renew: None,
         container: "data".into(),
         account: None,
         endpoint: None,

@@ -38,6 +38,7 @@ async fn open(queue: &ReplyQueue, hierarchical: bool) -> AzureStore {
         queue.push(Answer::new(200)).push(page("", ""));
     }
     AzureStore::open(AzureConfig {
+        renew: None,
         container: "data".into(),
         account: Some("acc".into()),
         endpoint: Some(queue.url()),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use cabotage_core::{
     Access, AccessStream, Capabilities, ErrorKind, Key, ListItem, Operation, Payload, Probe, RemnantStream,
-    Result, Support, Versioning, WriteOptions, settle_digest_probe,
+    Result, Support, Traffic, Versioning, WriteOptions, settle_digest_probe,
 };
 use http::Method;
 use http::header::{HeaderName, SERVER};
@@ -130,6 +130,10 @@ impl Probe for AzureStore {
 
     fn access_lists(&self, prefix: &str) -> Option<AccessStream> {
         access::list(&self.0, prefix)
+    }
+
+    fn traffic(&self) -> Option<Traffic> {
+        Some(self.0.wire.http().traffic())
     }
 
     async fn clock_skew(&self) -> Result<Option<i64>> {

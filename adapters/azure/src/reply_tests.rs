@@ -31,6 +31,7 @@ fn config(queue: &ReplyQueue, credentials: AzureCredentials) -> AzureConfig {
     http.retry.attempts = 3;
     http.retry.base = Duration::from_millis(1);
     AzureConfig {
+        renew: None,
         container: "data".into(),
         account: Some("acc".into()),
         endpoint: Some(queue.url()),

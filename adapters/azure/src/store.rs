@@ -72,7 +72,7 @@ impl AzureStore {
     async fn open_target(config: &AzureConfig) -> Result<Self> {
         let target = config.target()?;
         let http = HttpClient::new(target.endpoint, &config.http)?;
-        let auth = Auth::new(&target.account, target.grant, &config.http)?;
+        let auth = Auth::new(&target.account, target.grant, config.renew.clone(), &config.http)?;
         let id = store_id(http.endpoint(), &target.container);
         let place = StorePlace {
             identity: format!("azure/{}/{}", target.account, target.container),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cabotage_core::{ETag, Error, Key, Operation, Result, Written};
-use cabotage_http::{Call, HttpClient, Reply, Service, encode_path};
+use cabotage_http::{Call, HttpClient, Renewal, Reply, Service, encode_path};
 use http::header::{ETAG, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
@@ -104,8 +104,8 @@ impl Service for Inner {
         error
     }
 
-    async fn refresh(&self) {
-        self.auth.forget().await;
+    async fn refresh(&self) -> Result<Renewal> {
+        self.auth.refresh().await
     }
 }
 

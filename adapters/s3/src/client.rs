@@ -1,31 +1,19 @@
-//! Requests to one bucket: paths, signing, and failures that need a second look.
+//! Requests to one bucket: paths, and failures that need a second look.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use cabotage_core::{Error, ErrorKind, Key, Operation, Result, Secret, WriteMode};
-use cabotage_http::{
-    Call, Environment, HttpClient, HttpConfig, Reply, Service, encode_path, reqsign_context,
-};
+use cabotage_http::{Call, HttpClient, Reply, encode_path};
 use cabotage_providers::Profile;
-use http::request::Parts;
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use reqsign_aws_v4::{
-    Credential, DefaultCredentialProvider, ProcessCredentialProvider, StaticCredentialProvider,
-};
-use reqsign_core::{Context, Signer};
+use http::{Method, Request, Uri};
 
+use crate::auth::Auth;
 use crate::condition::{Form, Quotes, with_mode};
-use crate::config::{Place, S3Config, S3Credentials};
+use crate::config::{Place, S3Config};
 use crate::customer_key::CustomerKey;
 use crate::error;
-use crate::sign::SigV4;
 use crate::xml;
-
-/// A difference of clocks up to this many seconds is left alone: servers allow fifteen minutes.
-const CLOCK_TOLERANCE: i64 = 60;
 
 /// Sends requests to one bucket.
 pub(crate) struct Client {
@@ -49,7 +37,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(config: &S3Config, place: Place) -> Result<Self> {
         let http = HttpClient::new(place.endpoint, &config.http)?;
-        let auth = Auth::new(&config.credentials, &config.http, &place.region, http.clone())?;
+        let auth = Auth::new(config, &place.region, http.clone())?;
         Ok(Self {
             http,
             auth,
@@ -87,22 +75,22 @@ impl Client {
     /// A reply to HEAD has no body, so a refusal or a 404 without a code may mean the key, the bucket or the
     /// credentials: then a small listing is asked for the reason.
     pub(crate) async fn send(&self, call: Call) -> Result<Reply> {
-        let unexplained = call.method == Method::HEAD;
-        match self.http.send(&self.auth, call).await {
-            Ok(reply) => {
-                self.seen.store(true, Ordering::Relaxed);
-                Ok(reply)
+        let unexplained = (call.method == Method::HEAD).then(|| call.clone());
+        let renewals = self.http.traffic().renewals;
+        let sent = match (self.http.send(&self.auth, call).await, unexplained) {
+            (Err(error), Some(call)) if self.needs_reason(&error) => {
+                let reason = self.explain(error).await;
+                // The question for the reason was refused with a reason, and so got new credentials.
+                let renewed = self.http.traffic().renewals > renewals;
+                if renewed { self.http.send(&self.auth, call).await } else { Err(reason) }
             }
-            Err(error) if unexplained && self.needs_reason(&error) => {
-                Err(self.named(self.explain(error).await))
-            }
-            Err(error) => {
-                if error.fact("code") == Some("NoSuchKey") {
-                    self.seen.store(true, Ordering::Relaxed);
-                }
-                Err(self.named(error))
-            }
+            (sent, _) => sent,
+        };
+        let told = |error: &Error| error.fact("code") == Some("NoSuchKey");
+        if sent.as_ref().map_or_else(told, |_| true) {
+            self.seen.store(true, Ordering::Relaxed);
         }
+        sent.map_err(|error| self.named(error))
     }
 
     /// A failure that concerns the bucket names it, whatever was asked for.
@@ -184,94 +172,4 @@ impl Client {
         self.auth.sign_parts(&mut parts, Some(expires_in)).await?;
         Ok(Secret::new(parts.uri.to_string()))
     }
-}
-
-/// Who asks: signs requests, and knows what failures mean.
-struct Auth {
-    context: Context,
-    credentials: S3Credentials,
-    region: String,
-    http: HttpClient,
-    skew: Arc<AtomicI64>,
-    /// Keeps the credentials until they expire; replaced to load them anew.
-    signer: RwLock<Signer<Credential>>,
-}
-
-impl Auth {
-    fn new(credentials: &S3Credentials, http: &HttpConfig, region: &str, client: HttpClient) -> Result<Self> {
-        let environment = match credentials {
-            S3Credentials::Ambient => Environment::Ambient,
-            S3Credentials::Static { .. } | S3Credentials::Process(_) => {
-                Environment::Fixed(std::collections::BTreeMap::new())
-            }
-            S3Credentials::Environment(variables) => Environment::Fixed(variables.clone()),
-        };
-        let context = reqsign_context(http, environment)?;
-        let skew = Arc::new(AtomicI64::new(0));
-        let signer = RwLock::new(signer(&context, credentials, SigV4::new(region, skew.clone())));
-        let (credentials, region) = (credentials.clone(), region.to_owned());
-        Ok(Self { context, credentials, region, http: client, skew, signer })
-    }
-
-    async fn sign_parts(&self, parts: &mut Parts, expires_in: Option<Duration>) -> Result<()> {
-        let skew = self.http.skew().filter(|skew| skew.abs() > CLOCK_TOLERANCE).unwrap_or_default();
-        self.skew.store(skew, Ordering::Relaxed);
-        let signer = self.signer.read().unwrap_or_else(PoisonError::into_inner).clone();
-        signer.sign(parts, expires_in).await.map_err(|error| signing_failed(&error))
-    }
-}
-
-#[async_trait]
-impl Service for Auth {
-    async fn sign(&self, parts: &mut Parts) -> Result<()> {
-        self.sign_parts(parts, None).await
-    }
-
-    fn error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-        error::of_reply(status, headers, body)
-    }
-
-    async fn refresh(&self) {
-        let fresh = signer(&self.context, &self.credentials, SigV4::new(&self.region, self.skew.clone()));
-        *self.signer.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-    }
-}
-
-fn signer(context: &Context, credentials: &S3Credentials, sign: SigV4) -> Signer<Credential> {
-    match credentials {
-        S3Credentials::Ambient => Signer::new(context.clone(), DefaultCredentialProvider::new(), sign),
-        S3Credentials::Static { access_key, secret, session_token } => {
-            let mut provider = StaticCredentialProvider::new(access_key, secret.reveal());
-            if let Some(token) = session_token {
-                provider = provider.with_session_token(token.reveal());
-            }
-            Signer::new(context.clone(), provider, sign)
-        }
-        S3Credentials::Environment(_) => {
-            let provider = DefaultCredentialProvider::builder().no_imds().build();
-            Signer::new(context.clone(), provider, sign)
-        }
-        S3Credentials::Process(command) => {
-            let provider = ProcessCredentialProvider::new().with_command(command);
-            Signer::new(context.clone(), provider, sign)
-        }
-    }
-}
-
-fn signing_failed(error: &reqsign_core::Error) -> Error {
-    use reqsign_core::ErrorKind as K;
-    let kind = match error.kind() {
-        K::RateLimited => ErrorKind::Throttled,
-        K::Unexpected if error.is_retryable() => ErrorKind::Unavailable,
-        K::ConfigInvalid => ErrorKind::InvalidConfig,
-        K::RequestInvalid => ErrorKind::Internal,
-        _ => ErrorKind::Unauthenticated,
-    };
-    let failed = Error::new(kind, format!("the request can't be signed: {error}"));
-    if kind == ErrorKind::Unauthenticated {
-        return failed.help(
-            "give credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or those of a named store",
-        );
-    }
-    failed
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use cabotage_core::{Error, ErrorKind, Operation, Result, Secret};
-use cabotage_http::{Endpoint, HttpConfig};
+use cabotage_http::{Endpoint, HttpConfig, Renew};
 use cabotage_providers::{Addressing, Profile};
 
 use crate::customer_key::{CustomerKey, refuse_plaintext};
@@ -27,6 +27,9 @@ pub struct S3Config {
     pub provider: Option<&'static Profile>,
     /// Who asks.
     pub credentials: S3Credentials,
+    /// How credentials are read anew when the server refuses those at hand, where they come from the caller. Those of
+    /// [`Process`](S3Credentials::Process), and others of the standard chain than the environment's keys, need none.
+    pub renew: Option<Renew<S3Credentials>>,
     /// With which key of the customer's the server encrypts contents (SSE-C); `None`: it is not asked to.
     pub customer_key: Option<CustomerKey>,
     /// How requests are sent.
@@ -44,6 +47,7 @@ impl S3Config {
             addressing: None,
             provider: None,
             credentials: S3Credentials::Ambient,
+            renew: None,
             customer_key: None,
             http: HttpConfig::default(),
         }

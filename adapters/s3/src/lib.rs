@@ -4,6 +4,7 @@
 //! included. Every body goes with its SHA-256 in the signature (`x-amz-content-sha256`), which the server checks. What
 //! a server drops or changes is known from its [`Profile`](cabotage_providers::Profile) and set or checked after.
 
+mod auth;
 mod capabilities;
 mod client;
 mod condition;

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use cabotage_core::{
-    Access, ErrorKind, Key, ObjectLock, Operation, Probe, RemnantStream, Result, Support, Versioning,
-    display_text, probe_digest,
+    Access, ErrorKind, Key, ObjectLock, Operation, Probe, RemnantStream, Result, Support, Traffic,
+    Versioning, display_text, probe_digest,
 };
 use http::Method;
 
@@ -60,6 +60,10 @@ impl Probe for S3Store {
 
     fn remnants(&self, prefix: &str) -> Option<RemnantStream> {
         Some(crate::remnants::list(self, prefix))
+    }
+
+    fn traffic(&self) -> Option<Traffic> {
+        Some(self.client().http().traffic())
     }
 
     async fn clock_skew(&self) -> Result<Option<i64>> {

@@ -2,6 +2,7 @@
 
 use cabotage_azure::AzureConfig;
 use cabotage_core::Result;
+use cabotage_http::Renew;
 
 use crate::proxy::{NO_PROXY, PROXY};
 use crate::settings::{AzureCredentials, AzureSettings, invalid};
@@ -43,6 +44,7 @@ pub(crate) fn config(
         account: settings.account.clone(),
         endpoint: settings.endpoint.clone(),
         credentials: credentials(&settings.credentials, environment)?,
+        renew: renewal(&settings.credentials, environment),
         http: http::config(&settings.http, endpoint.as_deref(), ambient, options)?,
     })
 }
@@ -92,6 +94,21 @@ fn credentials(
         AzureCredentials::AccountKey(source) => Adapter::SharedKey { key: read(source)? },
         AzureCredentials::SasToken(source) => Adapter::Sas(read(source)?),
     })
+}
+
+/// How they are read anew, where that may give others.
+fn renewal(
+    told: &AzureCredentials,
+    environment: &Environment,
+) -> Option<Renew<cabotage_azure::AzureCredentials>> {
+    let source = match told {
+        AzureCredentials::Missing | AzureCredentials::Env => return None,
+        AzureCredentials::ConnectionString(source)
+        | AzureCredentials::AccountKey(source)
+        | AzureCredentials::SasToken(source) => source,
+    };
+    let (told, environment) = (told.clone(), environment.clone());
+    source.may_change().then(|| Renew::new(move || credentials(&told, &environment)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cabotage_core::Result;
+use cabotage_http::Renew;
 use cabotage_providers::{Addressing, Profile};
 use cabotage_s3::{CustomerKey, S3Config};
 
@@ -64,6 +65,7 @@ pub(crate) fn config(
         }),
         provider,
         credentials: credentials(&settings.credentials, environment)?,
+        renew: renewal(&settings.credentials, environment),
         customer_key: options
             .sse_c_key
             .as_ref()
@@ -119,6 +121,19 @@ fn credentials(told: &S3Credentials, environment: &Environment) -> Result<cabota
         S3Credentials::Profile(name) => Adapter::Environment(profile_variables(name, environment)),
         S3Credentials::Process(command) => Adapter::Process(command.clone()),
     })
+}
+
+/// How they are read anew, where that may give others. A profile and a process are read anew by the adapter.
+fn renewal(told: &S3Credentials, environment: &Environment) -> Option<Renew<cabotage_s3::S3Credentials>> {
+    let S3Credentials::Keys { access_key_id, secret_access_key, session_token } = told else { return None };
+    let id = match access_key_id {
+        IdSource::Told(_) => None,
+        IdSource::From(source) => Some(source),
+    };
+    let mut sources = [id, Some(secret_access_key), session_token.as_ref()].into_iter().flatten();
+    let may_change = sources.any(SecretSource::may_change);
+    let (told, environment) = (told.clone(), environment.clone());
+    may_change.then(|| Renew::new(move || credentials(&told, &environment)))
 }
 
 /// A profile that is named in the file is looked up where the user keeps such profiles; nothing else of the

@@ -50,6 +50,14 @@ impl SecretSource {
         }
     }
 
+    /// Whether it may give another secret later: the process's environment doesn't change.
+    pub(crate) fn may_change(&self) -> bool {
+        match self {
+            Self::Env(_) => false,
+            Self::File(_) | Self::Process(_) => true,
+        }
+    }
+
     /// Reads the secret.
     ///
     /// # Errors

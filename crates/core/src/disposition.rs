@@ -33,10 +33,10 @@ pub enum Disposition {
 /// | disposition | kinds |
 /// |---|---|
 /// | Retry | Throttled, Unavailable, Timeout, Interrupted, Truncated, DigestMismatch, Protocol |
-/// | RetryOnce | SourceChanged, CredentialsExpired |
+/// | RetryOnce | SourceChanged |
 /// | FailObject | NotFound, PreconditionFailed, DestinationConflict, KeyRejected, TooLarge, Unsupported, PermissionDenied and VerifyMismatch of an object |
 /// | Defer | Archived |
-/// | PauseEndpoint | Unreachable, AccountDenied |
+/// | PauseEndpoint | Unreachable, AccountDenied, CredentialsExpired (new ones were asked for already) |
 /// | StopRun | Unauthenticated, BucketNotFound, InvalidConfig, Ledger…, NoSpace, ListingBroken, Cancelled, Internal, and every FailObject kind when the store as a whole is meant |
 #[must_use]
 pub fn disposition(kind: ErrorKind, scope: Scope) -> Disposition {
@@ -49,8 +49,8 @@ pub fn disposition(kind: ErrorKind, scope: Scope) -> Disposition {
         | K::Truncated
         | K::DigestMismatch
         | K::Protocol => Disposition::Retry,
-        K::SourceChanged | K::CredentialsExpired => Disposition::RetryOnce,
-        K::Unreachable | K::AccountDenied => Disposition::PauseEndpoint,
+        K::SourceChanged => Disposition::RetryOnce,
+        K::Unreachable | K::AccountDenied | K::CredentialsExpired => Disposition::PauseEndpoint,
         K::Archived if scope == Scope::Object => Disposition::Defer,
         K::NotFound
         | K::PreconditionFailed
@@ -87,6 +87,7 @@ mod tests {
             (K::Archived, Disposition::Defer, Disposition::StopRun),
             (K::Unreachable, Disposition::PauseEndpoint, Disposition::PauseEndpoint),
             (K::AccountDenied, Disposition::PauseEndpoint, Disposition::PauseEndpoint),
+            (K::CredentialsExpired, Disposition::PauseEndpoint, Disposition::PauseEndpoint),
             (K::Unauthenticated, Disposition::StopRun, Disposition::StopRun),
             (K::BucketNotFound, Disposition::StopRun, Disposition::StopRun),
             (K::NoSpace, Disposition::StopRun, Disposition::StopRun),

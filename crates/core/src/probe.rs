@@ -55,11 +55,15 @@ pub enum ObjectLock {
 /// A store's requests to its server, since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Traffic {
-    /// Requests sent, tries again included.
+    /// Requests sent, those sent again included.
     pub requests: u64,
+    /// How many of them were sent again after a failure.
+    pub retries: u64,
     /// How many of them were answered 429 or 503: slow down.
     pub throttled: u64,
-    /// The fewest requests that were let be in flight at once for that; none when it was never asked.
+    /// How many requests may be in flight at once for that, at this moment; none when as many as there are.
+    pub limit: Option<u32>,
+    /// The fewest that it ever was; none when the server never asked.
     pub lowest_limit: Option<u32>,
     /// Milliseconds that requests waited for their turn for that, summed up.
     pub waited_millis: u64,

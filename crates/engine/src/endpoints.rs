@@ -66,13 +66,25 @@ struct Watch {
     observer: Arc<dyn Observer>,
 }
 
+impl Watch {
+    /// `the source az://…`.
+    fn whom(&self) -> String {
+        format!("the {} {}", self.end.name(), self.label)
+    }
+}
+
 impl OutageWatch for Watch {
     fn down(&self, reason: &Error) {
         self.progress.set_down(self.end, true);
+        let (what, hint) = match reason.kind() {
+            ErrorKind::CredentialsExpired => {
+                ("no longer takes the credentials", "put new ones where they come from, or Ctrl-C ends")
+            }
+            _ => ("does not answer", "Ctrl-C ends"),
+        };
         self.observer.event(&Event::Warning(format!(
-            "the {} {} does not answer since {} UTC: waiting, at most {}; Ctrl-C ends ({reason})",
-            self.end.name(),
-            self.label,
+            "{} {what} since {} UTC: waiting, at most {}; {hint} ({reason})",
+            self.whom(),
             Timestamp::now().strftime("%H:%M:%S"),
             span(self.longest),
         )));
@@ -81,24 +93,25 @@ impl OutageWatch for Watch {
     fn up(&self, lasted: Duration) {
         self.progress.set_down(self.end, false);
         self.observer.event(&Event::Warning(format!(
-            "the {} {} answers again, after {}: the run goes on",
-            self.end.name(),
-            self.label,
+            "{} answers again, after {}: the run goes on",
+            self.whom(),
             span(lasted),
         )));
     }
 
     fn over(&self, kind: ErrorKind, last: &str) -> Error {
         self.progress.set_down(self.end, false);
-        let message = format!(
-            "the {} {} did not answer for {}, the longest time to wait",
-            self.end.name(),
-            self.label,
-            span(self.longest)
-        );
-        Error::new(kind, message)
+        let (what, help) = match kind {
+            ErrorKind::CredentialsExpired => (
+                "did not take the credentials",
+                "put new ones where they come from, then run the same command",
+            ),
+            _ => ("did not answer", "when it answers again, run the same command"),
+        };
+        let (whom, longest) = (self.whom(), span(self.longest));
+        Error::new(kind, format!("{whom} {what} for {longest}, the longest time to wait"))
             .with("last", last)
-            .help("when it answers again, run the same command; --max-outage lets a run wait longer")
+            .help(format!("{help}; --max-outage lets a run wait longer"))
     }
 }
 
@@ -137,14 +150,14 @@ impl Endpoint {
         let end = end.name();
         if self.outages > 0 {
             let time = span(Duration::from_secs_f64(self.outage_seconds));
-            let times = if self.outages == 1 { "once".to_owned() } else { format!("{} times", self.outages) };
+            let times = times(self.outages);
             lines.push(format!("The {end} was down {times}, {time} in all; the run waited."));
         }
         if let Some(traffic) = self.traffic.filter(|traffic| traffic.throttled > 0) {
             let lowest = traffic.lowest_limit.map(|limit| format!("; requests at once went down to {limit}"));
             lines.push(format!(
-                "The {end} asked to slow down {} times in {} requests{}.",
-                traffic.throttled,
+                "The {end} asked to slow down {} in {} requests{}.",
+                times(traffic.throttled),
                 traffic.requests,
                 lowest.unwrap_or_default(),
             ));
@@ -165,6 +178,10 @@ impl Endpoints {
     pub(crate) fn lines(&self) -> Vec<String> {
         [self.source.lines(End::Source), self.destination.lines(End::Destination)].concat()
     }
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// `6 h`, `90 min`, `2 h 5 min`, `45 s`.

@@ -10,7 +10,7 @@ use cabotage_core::{Error, ErrorKind, Operation, Payload, PayloadSource, Result}
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::encode_component;
+use crate::{Renewal, encode_component};
 
 /// The vendor's side of a request: how it is signed and what a failure means.
 #[async_trait]
@@ -26,8 +26,14 @@ pub trait Service: Send + Sync {
     /// reply's, cut off after 64 KiB.
     fn error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error;
 
-    /// Gets new credentials. Called at most once a request, after `CredentialsExpired`.
-    async fn refresh(&self) {}
+    /// Gets new credentials from where they come from, after `CredentialsExpired` or `Unauthenticated`: once for all
+    /// requests that were refused with the same ones, and never twice at a time.
+    ///
+    /// # Errors
+    /// What kept them from being read: as good as [`Renewal::Same`].
+    async fn refresh(&self) -> Result<Renewal> {
+        Ok(Renewal::Fixed)
+    }
 }
 
 /// Which failures of a request it is sent again after.
@@ -42,6 +48,7 @@ pub enum Repeat {
 }
 
 /// One request, which can be sent any number of times.
+#[derive(Clone)]
 pub struct Call {
     /// What it is for; stands in errors.
     pub operation: Operation,

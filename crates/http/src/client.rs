@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use cabotage_core::{Error, ErrorKind, Operation, Result, Timestamp};
+use cabotage_core::{Error, ErrorKind, Operation, Result, Timestamp, Traffic};
 use http::header::{CONTENT_LENGTH, DATE, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{Method, Request, Response, StatusCode, Uri, request};
 use hyper::body::Incoming;
@@ -16,9 +16,11 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use crate::body::{OutBody, Watch};
 use crate::connect::{Connector, Proxy, Since};
 use crate::date::header_date;
+use crate::flow::{Flow, Need, Turn};
+use crate::renew::Credentials;
 use crate::reply::About;
 use crate::retry::{Again, Budget, Failure, wait};
-use crate::{Call, Endpoint, HttpConfig, Repeat, Reply, Service, fault, spelling};
+use crate::{Call, CallBody, Endpoint, HttpConfig, Renewal, Repeat, Reply, Service, fault, spelling};
 
 /// How much of a failed reply's body is read.
 const ERROR_BODY: usize = 64 * 1024;
@@ -50,6 +52,8 @@ struct Inner {
     /// The login of a proxy that sees the requests themselves.
     proxy_auth: Option<HeaderValue>,
     budget: Budget,
+    flow: Flow,
+    credentials: Credentials,
     skew: AtomicI64,
     longest_use: Duration,
 }
@@ -89,6 +93,8 @@ impl HttpClient {
             user_agent,
             proxy_auth: proxy.filter(|_| !secure).and_then(|proxy| proxy.auth().cloned()),
             budget: Budget::new(),
+            flow: Flow::default(),
+            credentials: Credentials::default(),
             skew: AtomicI64::new(NO_SKEW),
             longest_use,
         })))
@@ -107,6 +113,12 @@ impl HttpClient {
         Some(self.0.skew.load(Ordering::Relaxed)).filter(|skew| *skew != NO_SKEW)
     }
 
+    /// The requests so far.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.0.flow.traffic()
+    }
+
     /// Sends a request until a reply comes that the call expects, or it can't be tried again. Every attempt is signed
     /// anew and carries the same bytes.
     ///
@@ -114,41 +126,73 @@ impl HttpClient {
     ///
     /// Tried again, as far as [`RetryPolicy`](crate::RetryPolicy) and the client's budget go: what
     /// [`disposition`](cabotage_core::disposition) calls `Retry`, before the body of the reply; an endpoint that can't
-    /// be reached, or doesn't answer in time, at most 3 times; expired credentials once, after [`Service::refresh`], and
-    /// so a 403 of a server whose clock turns out to be far from what the signature assumed;
+    /// be reached, or doesn't answer in time, at most 3 times; refused credentials once, after [`Service::refresh`]; a 403 of
+    /// a server whose clock turns out to be far from what the signature assumed, once;
     /// a mismatched digest never: the same bytes would go out. [`Repeat`] says which calls are sent again after less.
     ///
+    /// A server that asks to slow down (429, 503) gets fewer requests at once: half of them at first, then one more a round.
+    /// Who is to wait does so here, and a `Retry-After` is waited out before the request may be sent again. A reply counts
+    /// until its body is read to its end or it is dropped; who holds some can always send one more request.
+    ///
     /// # Errors
-    /// Those of [`Service::sign`], [`Service::error`] and the body's source; `Unreachable`, `Interrupted`, `Timeout`
+    /// Those of [`Service::sign`], [`Service::error`] and the body's source; `CredentialsExpired` for credentials that
+    /// worked before, are refused now, and may be replaced where they come from; `Unreachable`, `Interrupted`, `Timeout`
     /// and `Protocol` of the exchange itself. After more than one attempt the fact `attempts` says how many.
     pub async fn send(&self, service: &dyn Service, call: Call) -> Result<Reply> {
-        let mut refreshed = false;
+        let (mut renewal, mut redated) = (None, false);
         let mut attempt = 1;
         loop {
-            let failure = match self.attempt(service, &call, attempt).await {
+            let mut turn = self.0.flow.turn(need_of(&call)).await;
+            let credentials = self.0.credentials.generation();
+            let failure = match self.attempt(service, &call, attempt, &mut turn).await {
                 Ok(reply) => {
                     self.0.budget.earn();
-                    return Ok(reply);
+                    self.0.credentials.taken();
+                    return Ok(reply.in_turn(turn.reading()));
                 }
                 Err(failure) => failure,
             };
-            if failure.again == Again::Refresh && !refreshed {
-                refreshed = true;
-                service.refresh().await;
+            if failure.again == Again::Redated && !redated {
+                redated = true;
+                drop(turn);
+            } else if failure.again == Again::Refresh {
+                drop(turn);
+                self.renew(service, failure.error, credentials, &mut renewal)
+                    .await
+                    .map_err(|error| give_up(error, &call, attempt))?;
             } else {
-                self.pause(failure, &call, attempt).await?;
+                self.pause(failure, turn, &call, attempt).await?;
             }
             attempt += 1;
         }
     }
 
+    /// Gets new credentials after a refusal, once for a request; the refusal where they don't help.
+    async fn renew(
+        &self,
+        service: &dyn Service,
+        refusal: Error,
+        refused: u64,
+        before: &mut Option<Renewal>,
+    ) -> Result<()> {
+        let credentials = &self.0.credentials;
+        if let Some(renewal) = *before {
+            return Err(credentials.refusal(refusal, renewal));
+        }
+        let renewal = credentials.renew(service, refused, || self.0.flow.renewed()).await;
+        *before = Some(renewal);
+        if renewal == Renewal::Renewed { Ok(()) } else { Err(credentials.refusal(refusal, renewal)) }
+    }
+
     /// Waits for the next attempt, or gives up.
-    async fn pause(&self, failure: Failure, call: &Call, attempt: u32) -> Result<()> {
+    async fn pause(&self, failure: Failure, turn: Turn, call: &Call, attempt: u32) -> Result<()> {
+        let resting = turn.resting();
         let again = call.repeat == Repeat::Always || failure.is_not_taken();
         let Some(pause) = wait(&self.0.config.retry, &failure, attempt).filter(|_| again) else {
             return Err(give_up(failure.error, call, attempt));
         };
-        if !self.0.budget.take() {
+        // Requests to a server that asks to slow down are fewer already.
+        if resting.is_none() && !self.0.budget.take() {
             let error =
                 failure.error.with("retries", "none left for now: too many requests to this endpoint fail");
             return Err(give_up(error, call, attempt));
@@ -158,7 +202,13 @@ impl HttpClient {
         Ok(())
     }
 
-    async fn attempt(&self, service: &dyn Service, call: &Call, number: u32) -> Result<Reply, Failure> {
+    async fn attempt(
+        &self,
+        service: &dyn Service,
+        call: &Call,
+        number: u32,
+        turn: &mut Turn,
+    ) -> Result<Reply, Failure> {
         let mut parts = self.parts(call).map_err(Failure::fatal)?;
         let target = parts.uri.clone();
         let assumed = self.skew();
@@ -173,7 +223,9 @@ impl HttpClient {
         }
         let (body, watch) = OutBody::open(&call.body).await.map_err(Failure::fatal)?;
         let patience = call.patience.unwrap_or(self.0.config.request_timeout);
+        self.0.flow.sent(number);
         let response = self.exchange(Request::from_parts(parts, body), &watch, patience).await?;
+        turn.answered(response.status());
         self.learn_skew(&response);
         let (head, body) = response.into_parts();
         let about = About {
@@ -188,6 +240,7 @@ impl HttpClient {
             extensions: head.extensions,
             body,
             about,
+            turn: None,
         };
         tracing::debug!(operation = ?call.operation, method = %call.method, status = reply.status.as_u16(), number);
         if call.expect.accepts(reply.status) {
@@ -200,7 +253,7 @@ impl HttpClient {
         let (body, broken) = reply.beginning(ERROR_BODY).await;
         let mut failure = Failure::reply(service.error(status, &headers, &body), &headers);
         if status == StatusCode::FORBIDDEN && self.was_misdated(assumed) {
-            failure.again = Again::Refresh;
+            failure.again = Again::Redated;
         }
         Err(match broken {
             Some(broken) if failure.again == Again::Never => Failure::cut_short(broken, status),
@@ -293,6 +346,13 @@ impl HttpClient {
     }
 }
 
+fn need_of(call: &Call) -> Need {
+    match call.body {
+        CallBody::Empty | CallBody::Chunks(_) => Need::Server,
+        CallBody::Replay { .. } => Need::Others,
+    }
+}
+
 fn give_up(error: Error, call: &Call, attempts: u32) -> Error {
     let error = error.during(call.operation);
     if attempts > 1 { error.with("attempts", attempts.to_string()) } else { error }
@@ -327,3 +387,11 @@ impl fmt::Debug for HttpClient {
 #[cfg(test)]
 #[path = "client_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "client_flow_tests.rs"]
+mod flow_tests;
+
+#[cfg(test)]
+#[path = "client_renew_tests.rs"]
+mod renew_tests;

@@ -12,6 +12,7 @@ use http::{Extensions, HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
+use crate::flow::Turn;
 use crate::{fault, spelling};
 
 /// A reply whose head has arrived. Dropping it drops the connection, unless the body was read to its end.
@@ -27,6 +28,8 @@ pub struct Reply {
     pub(crate) extensions: Extensions,
     pub(crate) body: Incoming,
     pub(crate) about: About,
+    /// Held until the body's end.
+    pub(crate) turn: Option<Turn>,
 }
 
 /// What a reply's body needs to know of its request.
@@ -38,6 +41,11 @@ pub(crate) struct About {
 }
 
 impl Reply {
+    /// The reply to a request that is in flight as long as its body is read.
+    pub(crate) fn in_turn(self, turn: Turn) -> Self {
+        Self { turn: Some(turn), ..self }
+    }
+
     /// The declared length of the body in bytes. After a `HEAD` it is that of the body a `GET` would return.
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
@@ -128,7 +136,7 @@ impl Reply {
     }
 
     fn pieces(self, expected: Option<u64>) -> ByteStream {
-        let inner = Inner { body: self.body, about: self.about, expected, got: 0 };
+        let inner = Inner { body: self.body, about: self.about, expected, got: 0, _turn: self.turn };
         futures::stream::try_unfold(inner, Inner::next).boxed()
     }
 }
@@ -138,6 +146,7 @@ struct Inner {
     about: About,
     expected: Option<u64>,
     got: u64,
+    _turn: Option<Turn>,
 }
 
 impl Inner {

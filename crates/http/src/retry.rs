@@ -29,6 +29,8 @@ pub(crate) enum Again {
     Yes,
     /// Once, after new credentials.
     Refresh,
+    /// Once, signed by the server's clock, which is known now.
+    Redated,
 }
 
 /// A failed attempt.
@@ -50,7 +52,7 @@ impl Failure {
     /// A digest that didn't match isn't sent again from here: the same bytes would go out.
     pub(crate) fn reply(error: Error, headers: &HeaderMap) -> Self {
         let again = match error.kind() {
-            ErrorKind::CredentialsExpired => Again::Refresh,
+            ErrorKind::CredentialsExpired | ErrorKind::Unauthenticated => Again::Refresh,
             ErrorKind::DigestMismatch => Again::Never,
             ErrorKind::Unreachable => Again::Few,
             kind if disposition(kind, Scope::Object) == Disposition::Retry => Again::Yes,
@@ -87,7 +89,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// How long to wait after the attempt of that number (from 1), or `None` to give up.
 pub(crate) fn wait(policy: &RetryPolicy, failure: &Failure, attempt: u32) -> Option<Duration> {
     let (attempts, cap) = match failure.again {
-        Again::Never | Again::Refresh => return None,
+        Again::Never | Again::Refresh | Again::Redated => return None,
         Again::Few => (policy.attempts.min(FEW), policy.cap.min(Duration::from_secs(1))),
         Again::Yes => (policy.attempts, policy.cap),
     };

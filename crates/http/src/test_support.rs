@@ -9,13 +9,15 @@ use cabotage_core::{Error, ErrorKind, Operation, Result};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, request};
 
 use crate::testing::ReplyQueue;
-use crate::{Call, HttpClient, HttpConfig, RetryPolicy, Service};
+use crate::{Call, HttpClient, HttpConfig, Renewal, RetryPolicy, Service};
 
 /// Signs with a number that counts up; takes a failure's kind from the reply's header `x-kind`.
 #[derive(Default)]
 pub(crate) struct TestService {
     pub(crate) signed: AtomicU32,
     pub(crate) refreshed: AtomicU32,
+    /// What comes of it, if not new credentials.
+    pub(crate) renewal: Option<Renewal>,
     /// What `error` was given: status, body.
     pub(crate) failures: Mutex<Vec<(u16, Vec<u8>)>>,
 }
@@ -35,8 +37,11 @@ impl Service for TestService {
         Error::new(kind, format!("status {status}"))
     }
 
-    async fn refresh(&self) {
+    async fn refresh(&self) -> Result<Renewal> {
         self.refreshed.fetch_add(1, Ordering::SeqCst);
+        // Others come while this one waits.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Ok(self.renewal.unwrap_or(Renewal::Renewed))
     }
 }
 
@@ -47,6 +52,7 @@ fn kind_named(name: &str) -> ErrorKind {
         K::Throttled,
         K::DigestMismatch,
         K::CredentialsExpired,
+        K::Unauthenticated,
         K::NotFound,
         K::Protocol,
         K::PreconditionFailed,

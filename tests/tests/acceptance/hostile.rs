@@ -24,6 +24,7 @@ fn content(key: &str) -> String {
 /// Writes every hostile name that the container takes; gives those.
 fn plant(azurite: &Azurite, container: &str, keys: &[String]) -> Vec<String> {
     let config = AzureConfig {
+        renew: None,
         container: container.to_owned(),
         account: None,
         endpoint: None,

@@ -55,6 +55,7 @@ impl Place {
                 let server = acceptance::azurite().unwrap();
                 server.raw.create_container(&name);
                 let config = AzureConfig {
+                    renew: None,
                     container: name.clone(),
                     account: None,
                     endpoint: None,

@@ -47,7 +47,7 @@ pub struct Outages {
 ///
 /// It is **up** until a call fails as only an endpoint that is down for all does (refused, unresolvable, a firewall), or
 /// half of the latest 20 calls fail for reasons that are not their objects'; after a single such failure (a timeout, a
-/// broken connection, 5xx) a small question is asked, and the gate closes when that fails too. While it is **down** calls
+/// broken connection, 5xx, credentials that are refused) a small question is asked, and the gate closes when that fails too. While it is **down** calls
 /// wait; one at a time asks the question, under growing waits (1 s to 60 s), and when it is answered tries its own call,
 /// whose success opens the gate. After the longest outage allowed it is **over**: calls fail at once.
 ///
@@ -118,17 +118,19 @@ enum Sign {
 }
 
 fn sign(kind: ErrorKind) -> Sign {
-    use ErrorKind::{Interrupted, Throttled, Timeout, Unavailable};
+    use ErrorKind::{CredentialsExpired, Interrupted, Throttled, Timeout, Unavailable};
     match kind {
+        // One request may be refused for what it is; a small question tells.
+        CredentialsExpired => Sign::Suspect,
         kind if disposition(kind, Scope::Store) == Disposition::PauseEndpoint => Sign::Down,
         Throttled | Unavailable | Timeout | Interrupted => Sign::Suspect,
         _ => Sign::Answer,
     }
 }
 
-/// Whether it failed because the endpoint was down.
+/// Whether it failed because the endpoint does nothing for anyone, or not for these credentials.
 pub(super) fn is_outage(error: &Error) -> bool {
-    sign(error.kind()) == Sign::Down
+    disposition(error.kind(), Scope::Store) == Disposition::PauseEndpoint
 }
 
 /// A call that may be sent. Dropping it leaves the gate as it is.
@@ -364,7 +366,10 @@ impl Gate {
 
 /// A kind that pauses an endpoint.
 fn pausing(kind: ErrorKind) -> ErrorKind {
-    if sign(kind) == Sign::Down { kind } else { ErrorKind::Unreachable }
+    match disposition(kind, Scope::Store) {
+        Disposition::PauseEndpoint => kind,
+        _ => ErrorKind::Unreachable,
+    }
 }
 
 fn note(recent: &mut VecDeque<bool>, failed: bool) {

@@ -31,6 +31,7 @@ pub(super) async fn azurite() -> Found {
     };
     let container = server.container("conformance");
     let config = AzureConfig {
+        renew: None,
         container: container.clone(),
         account: None,
         endpoint: None,
