@@ -22,7 +22,7 @@ pub use binary::{Cabotage, Run, Running, binary};
 pub use files::{Tree, generate, read_tree, sha256};
 pub use proxy::{Harm, Plan, Proxy};
 pub use raw::{RawAzure, RawReply, RawS3, encode, send_to_url};
-pub use servers::{Azurite, S3Server, announce_missing, azurite, minio, required, rgw};
+pub use servers::{Azurite, RgwAdmin, S3Server, announce_missing, azurite, minio, required, rgw, rgw_admin};
 
 /// A name that nobody else has, fit for buckets and containers.
 #[must_use]

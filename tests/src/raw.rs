@@ -52,6 +52,11 @@ pub fn encode(text: &str) -> String {
     encode_but(text, b"-._~/")
 }
 
+/// Percent-encodes all but unreserved characters.
+pub(crate) fn encode_value(text: &str) -> String {
+    encode_but(text, b"-._~")
+}
+
 fn encode_but(text: &str, kept: &[u8]) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
@@ -322,6 +327,12 @@ impl RawAzure {
             query.iter().map(|(name, value)| format!("{name}={}", encode_but(value, b"-._~"))).collect();
         let target = if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) };
         send(host, method, &target, &headers, body).expect("the Azure server answers")
+    }
+
+    /// A shared access signature for the whole account that expires then, in whole seconds.
+    #[must_use]
+    pub fn sas(&self, expiry: jiff::Timestamp) -> String {
+        signing::azure_sas((&self.account, &self.key), expiry)
     }
 
     /// Makes a container.

@@ -126,6 +126,31 @@ pub fn rgw() -> Option<S3Server> {
     S3Server::found("rgw", "RGW_ENDPOINT", "RGW_ACCESS_KEY", "RGW_SECRET_KEY", "RGW_VERSION")
 }
 
+/// What administers the Ceph RGW: `radosgw-admin` with the configuration that `RGW_CEPH_CONF` names.
+#[derive(Clone, Debug)]
+pub struct RgwAdmin {
+    configuration: String,
+}
+
+/// The administration of the RGW of the environment, where there is one.
+#[must_use]
+pub fn rgw_admin() -> Option<RgwAdmin> {
+    Some(RgwAdmin { configuration: variable("RGW_CEPH_CONF")? })
+}
+
+impl RgwAdmin {
+    /// Runs `radosgw-admin` with those arguments.
+    ///
+    /// # Panics
+    /// When it can't be run, or fails.
+    pub fn run(&self, arguments: &[&str]) {
+        let mut command = std::process::Command::new("radosgw-admin");
+        command.args(arguments).env("CEPH_CONF", &self.configuration);
+        let output = command.output().expect("radosgw-admin runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
 /// The MinIO that `MINIO_ENDPOINT`, `MINIO_ROOT_USER` and `MINIO_ROOT_PASSWORD` name.
 #[must_use]
 pub fn minio() -> Option<S3Server> {

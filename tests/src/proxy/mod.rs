@@ -9,6 +9,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,6 +37,27 @@ struct State {
     asked: Mutex<BTreeMap<String, u64>>,
     /// How often each harm was done.
     done: Mutex<BTreeMap<Harm, u64>>,
+    /// Requests of a busy server that are under way.
+    seats: Arc<AtomicUsize>,
+}
+
+/// How long a busy server takes for a request at least.
+const MOMENT: Duration = Duration::from_millis(10);
+
+/// Whether a busy server takes a request.
+enum Seat {
+    /// It isn't busy.
+    Free,
+    Taken(#[expect(dead_code, reason = "it ends with the request")] Taken),
+    None,
+}
+
+struct Taken(Arc<AtomicUsize>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Proxy {
@@ -56,6 +78,7 @@ impl Proxy {
             plan: Mutex::new(plan),
             asked: Mutex::default(),
             done: Mutex::default(),
+            seats: Arc::default(),
         });
         runtime.spawn(accept(listener, Arc::clone(&state)));
         Self { url, state, _runtime: runtime }
@@ -109,6 +132,15 @@ async fn serve(mut client: BufReader<TcpStream>, state: &State) -> io::Result<()
 /// One request and its reply. Whether the connection goes on.
 async fn one(client: &mut BufReader<TcpStream>, request: &Head, state: &State) -> io::Result<bool> {
     let length = request.length().unwrap_or(0);
+    let seat = state.seat();
+    if matches!(seat, Seat::None) {
+        take(client, length).await?;
+        state.count(Harm::Throttle);
+        return give(client, &Reply::throttled(true, 0)).await;
+    }
+    if matches!(seat, Seat::Taken(_)) {
+        tokio::time::sleep(MOMENT).await;
+    }
     let Some((harm, mut random)) = state.draw(request) else {
         let body = take(client, length).await?;
         let reply = state.forward(request, &body, request.is("HEAD")).await?;
@@ -128,7 +160,7 @@ async fn one(client: &mut BufReader<TcpStream>, request: &Head, state: &State) -
     match harm {
         Harm::Throttle => {
             state.count(harm);
-            return give(client, &Reply::throttled(random.random())).await;
+            return give(client, &Reply::throttled(random.random(), 1)).await;
         }
         Harm::Delay => {
             state.count(harm);
@@ -205,6 +237,13 @@ impl State {
         let times = asked.entry(what.clone()).or_default();
         *times += 1;
         plan.draw(&what, *times)
+    }
+
+    fn seat(&self) -> Seat {
+        let Some(most) = self.plan.lock().unwrap().most() else { return Seat::Free };
+        let taken = self.seats.fetch_add(1, Ordering::SeqCst);
+        let seat = Taken(Arc::clone(&self.seats));
+        if taken < most { Seat::Taken(seat) } else { Seat::None }
     }
 
     fn count(&self, harm: Harm) {

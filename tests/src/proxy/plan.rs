@@ -42,6 +42,8 @@ pub struct Plan {
     /// Only requests whose target holds that text.
     only: Option<&'static str>,
     for_ever: bool,
+    /// At most so many requests at once are passed on; none: all.
+    most: Option<usize>,
 }
 
 impl Plan {
@@ -55,13 +57,23 @@ impl Plan {
     #[must_use]
     pub fn new(seed: u64, harms: &[Harm], percent: u32, bucket: &str) -> Self {
         let harms = harms.iter().map(|harm| (*harm, percent)).collect();
-        Self { seed, harms, bucket: bucket.to_owned(), only: None, for_ever: false }
+        Self { seed, harms, bucket: bucket.to_owned(), only: None, for_ever: false, most: None }
     }
 
     /// Only requests whose target holds that text, and those every time.
     #[must_use]
     pub fn always(harm: Harm, only: &'static str) -> Self {
         Self { harms: vec![(harm, 100)], only: Some(only), for_ever: true, ..Self::default() }
+    }
+
+    /// A busy server: at most so many requests at once are passed on, each after a moment; others are throttled.
+    #[must_use]
+    pub fn busy(most: usize) -> Self {
+        Self { most: Some(most), ..Self::default() }
+    }
+
+    pub(super) fn most(&self) -> Option<usize> {
+        self.most
     }
 
     /// What a request asks for, without what is another in each run.

@@ -98,11 +98,11 @@ impl Reply {
         Ok(reply)
     }
 
-    /// A server that asks to slow down, as S3 (503) or with the status made for it.
-    pub(super) fn throttled(with_503: bool) -> Self {
+    /// A server that asks to slow down, as S3 (503) or with the status made for it, and to wait so many seconds.
+    pub(super) fn throttled(with_503: bool, wait: u32) -> Self {
         let (status, line) = if with_503 { (503, "503 Slow Down") } else { (429, "429 Too Many Requests") };
         let body = if with_503 { "<Error><Code>SlowDown</Code></Error>" } else { "" };
-        let lines = vec![format!("HTTP/1.1 {line}"), "retry-after: 1".to_owned()];
+        let lines = vec![format!("HTTP/1.1 {line}"), format!("retry-after: {wait}")];
         let mut reply = Self { status, lines, body: body.into(), closes: false };
         reply.declare(body.len());
         reply

@@ -11,6 +11,7 @@ mod bad_input;
 mod clock;
 mod configured;
 mod crash;
+mod credentials;
 mod disk_full;
 mod faults;
 mod hierarchical;
@@ -28,6 +29,7 @@ mod resume;
 mod round_trip;
 mod signals;
 mod tagless;
+mod throttle;
 mod verify;
 
 use std::collections::BTreeSet;
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
     let present: BTreeSet<&str> = [
         ("azurite", acceptance::azurite().is_some()),
         ("rgw", acceptance::rgw().is_some()),
+        ("rgw-admin", acceptance::rgw_admin().is_some()),
         ("minio", acceptance::minio().is_some()),
         ("mount", can_mount()),
         ("cc", clock::shim().is_some()),
@@ -88,6 +91,8 @@ fn main() -> ExitCode {
         faults::cases(),
         disk_full::cases(),
         clock::cases(),
+        throttle::cases(),
+        credentials::cases(),
         resume::cases(),
         bad_input::cases(),
         configured::cases(),
