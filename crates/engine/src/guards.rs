@@ -1,11 +1,11 @@
 //! What the destination enforces: asked before the first write, with requests that must fail.
 
 use cabotage_core::{
-    Detail, ETag, Error, ErrorKind, Key, Operation, Payload, Result, StorageExt as _, Support, Timestamp,
-    WriteMode, WriteOptions, display_key,
+    Detail, ETag, Error, ErrorKind, Key, Operation, Payload, Result, Storage, StorageExt as _, Support,
+    Timestamp, WriteMode, WriteOptions, Written, display_key,
 };
 
-use crate::attempts::{ATTEMPTS, back_off, is_passing};
+use crate::attempts::patiently;
 use crate::job::is_nested;
 use crate::{Event, Guards, Intent, Ledger, Observer, Side, remove_wholly};
 
@@ -23,8 +23,8 @@ const PROBE_NAME: &str = ".cabotage-probe-";
 /// On the way it makes sure that what is written to the destination doesn't appear at the source: the same bucket
 /// under two names.
 ///
-/// A failure in passing may look like a condition that is rejected, and would cost the run that guard. So a rejection is
-/// believed when it is all that comes, and one round that shows the guard counts for all.
+/// A failure in passing may look like a condition that is rejected, and would cost the run that guard. So each request is
+/// sent again after one, and a rejection is believed when it is all that comes.
 ///
 /// # Errors
 /// What keeps any write from succeeding: no right, no bucket, no space.
@@ -34,37 +34,7 @@ pub(crate) async fn ask(
     ledger: &Ledger,
     observer: &dyn Observer,
 ) -> Result<Guards> {
-    let mut attempt = 1;
-    let mut seen: Option<Guards> = None;
-    loop {
-        let is_last = attempt == ATTEMPTS;
-        match ask_once(source, destination, ledger, observer).await {
-            Ok(told) => {
-                let guards = seen.map_or(told, |seen| best_of(seen, told));
-                if is_last || !has_rejection(guards) {
-                    return Ok(guards);
-                }
-                seen = Some(guards);
-            }
-            Err(error) if !is_passing(&error) => return Err(error),
-            Err(error) if is_last => return seen.ok_or(error),
-            Err(error) => {
-                tracing::debug!(%error, attempt, "asking the destination again");
-                back_off(attempt).await;
-            }
-        }
-        attempt += 1;
-    }
-}
-
-fn has_rejection(guards: Guards) -> bool {
-    [guards.create, guards.if_match].contains(&Support::Rejected)
-}
-
-/// What the later round tells, but for guards that it saw rejected.
-fn best_of(seen: Guards, told: Guards) -> Guards {
-    let best = |seen, told| if told == Support::Rejected { seen } else { told };
-    Guards { create: best(seen.create, told.create), if_match: best(seen.if_match, told.if_match), ..told }
+    patiently(|| ask_once(source, destination, ledger, observer)).await
 }
 
 async fn ask_once(
@@ -133,15 +103,12 @@ async fn ask_under(source: &Side, destination: &Side, key: &Key) -> Result<Guard
         Some(probe) => probe.wrong_digest(key).await?,
         None => Support::Unknown,
     };
-    let first = |write_mode| store.write(key, Payload::from_bytes("cabotage"), mode(write_mode));
-    let written = match first(WriteMode::Create).await {
-        // The body with the wrong digest was stored, and the right to delete it is missing.
-        Err(error) if digest == Support::Ignored && error.kind() == ErrorKind::PreconditionFailed => {
-            first(WriteMode::Replace).await?
-        }
-        // Create-only writes are rejected as such, which the next step finds out.
-        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Protocol) => {
-            first(WriteMode::Replace).await?
+    use ErrorKind::{PreconditionFailed, Protocol, Unsupported};
+    let written = match put(store, key, "cabotage", WriteMode::Create).await {
+        // Nobody else knows that name: either the body with the wrong digest was stored, and the right to delete it is missing,
+        // or a reply was lost. Or create-only writes are rejected as such, which the next step finds out.
+        Err(error) if matches!(error.kind(), PreconditionFailed | Unsupported | Protocol) => {
+            put(store, key, "cabotage", WriteMode::Replace).await?
         }
         result => result?,
     };
@@ -175,21 +142,37 @@ async fn ask_preconditions(
 ) -> Result<Guards> {
     let store = destination.store.as_ref();
     refuse_same_store(source, destination, key).await?;
-    let again = store.write(key, Payload::from_bytes("again"), mode(WriteMode::Create)).await;
+    let again = put(store, key, "again", WriteMode::Create).await;
     // A server that stored it told the state that is there now.
     let etag = again.as_ref().map_or(etag, |written| written.etag.clone());
     let create = must_fail(again.map(drop))?;
     let stale = WriteMode::IfMatch(ETag::new("00000000000000000000000000000000"));
-    let mut if_match =
-        must_fail(store.write(key, Payload::from_bytes("stale"), mode(stale)).await.map(drop))?;
+    let mut if_match = must_fail(put(store, key, "stale", stale).await.map(drop))?;
     // Ceph RGW 16 refuses every If-Match where a bucket keeps versions, and takes every create-only write.
-    if let (Support::Enforced, Some(etag)) = (if_match, etag) {
-        let current = store.write(key, Payload::from_bytes("current"), mode(WriteMode::IfMatch(etag))).await;
-        if must_fail(current.map(drop))? != Support::Ignored {
-            if_match = Support::Rejected;
-        }
+    if let (Support::Enforced, Some(etag)) = (if_match, etag)
+        && !takes_current(store, key, etag).await?
+    {
+        if_match = Support::Rejected;
     }
     Ok(Guards { digest, create, if_match })
+}
+
+/// Whether a write under the current ETag is taken. After a refusal it is asked for once more, under the ETag that is there
+/// then: the reply of the first may have been lost.
+async fn takes_current(store: &dyn Storage, key: &Key, etag: ETag) -> Result<bool> {
+    let write = |etag| put(store, key, "current", WriteMode::IfMatch(etag));
+    if must_fail(write(etag.clone()).await.map(drop))? == Support::Ignored {
+        return Ok(true);
+    }
+    let now = patiently(|| store.find(key, Detail::Basic)).await?.and_then(|info| info.etag);
+    match now.filter(|now| *now != etag) {
+        Some(now) => Ok(must_fail(write(now).await.map(drop))? == Support::Ignored),
+        None => Ok(false),
+    }
+}
+
+async fn put(store: &dyn Storage, key: &Key, text: &str, write_mode: WriteMode) -> Result<Written> {
+    patiently(|| store.write(key, Payload::from_bytes(text.to_owned()), mode(write_mode.clone()))).await
 }
 
 /// An object just written to the destination must not be seen at the source, under the same key, unless the two lie
@@ -232,15 +215,5 @@ mod tests {
         assert_eq!(failed(ErrorKind::PreconditionFailed).unwrap(), Support::Enforced);
         assert_eq!(failed(ErrorKind::Unsupported).unwrap(), Support::Rejected);
         assert_eq!(failed(ErrorKind::PermissionDenied).unwrap_err().kind(), ErrorKind::PermissionDenied);
-    }
-
-    #[test]
-    fn a_guard_once_seen_is_not_lost_to_a_rejection() {
-        use Support::{Enforced, Ignored, Rejected};
-        let guards = |create, if_match| Guards { digest: Enforced, create, if_match };
-        let seen = guards(Enforced, Rejected);
-        assert!(has_rejection(seen));
-        assert_eq!(best_of(seen, guards(Rejected, Enforced)), guards(Enforced, Enforced));
-        assert_eq!(best_of(seen, guards(Ignored, Rejected)), guards(Ignored, Rejected));
     }
 }
