@@ -10,6 +10,7 @@ use futures::TryStreamExt as _;
 use crate::books::Version;
 use crate::deletes;
 use crate::ledger::{Ledger, Row};
+use crate::outages;
 use crate::plan::Storm;
 use crate::sky::{Counted, End, Sky};
 use crate::stir::{bytes, look, now};
@@ -35,9 +36,13 @@ pub fn run(sky: &Sky, state: &Path, storm: &Storm, ended: &Ended, manifest: &Pat
     budgets(sky);
     let told = !matches!(ended, Ended::Reported(report) if report.uploads.may_be_open == 0);
     sky.books().open_uploads_told |= told;
+    if let Ended::Failed(error) = ended {
+        outages::expect_outlasted(sky, storm, error);
+    }
     if let Ended::Reported(report) = ended {
         let (removals, lines): (Vec<_>, Vec<_>) = lines(manifest).into_iter().partition(deletes::is_removal);
         sums(sky, storm, report, &lines);
+        outages::check(sky, storm, report, &lines);
         deletes::check(sky, storm, report, &removals, known);
     }
 }

@@ -8,6 +8,7 @@
 //! - **lies**: see below;
 //! - **crashes**: the run ends at some call, before or after that took effect. Half of the time the next run finds the ledger
 //!   as it was on disk at that moment, else with all that was under way to it;
+//! - **outages**: an end is down for seconds or hours, and the run waits, at most for six;
 //! - **deletions**: some runs mirror them, under guards; what else is deleted is a violation;
 //! - **changes**: the source's objects are written, deleted and made anew; strangers write to and delete from the destination.
 //!
@@ -55,6 +56,7 @@ mod deletes;
 mod dice;
 mod ledger;
 mod lies;
+mod outages;
 mod plan;
 mod settled;
 mod sky;

@@ -8,6 +8,7 @@ use cabotage_memory::full_capabilities;
 
 use crate::deletes;
 use crate::dice::Dice;
+use crate::outages::{self, Outage};
 
 const THRESHOLDS: [u64; 5] = [0, 1_000, 64 << 10, 200 << 10, 8 << 20];
 
@@ -34,6 +35,8 @@ pub struct Storm {
     pub verify: Option<Verify>,
     /// Whether what the source no longer has is deleted, and how much of it.
     pub delete: Option<DeletePolicy>,
+    /// An end is down for a while.
+    pub outage: Option<Outage>,
 }
 
 /// What a seed decides.
@@ -89,7 +92,7 @@ impl Plan {
             destination,
             mirrors: false,
         };
-        plan.with_deletions()
+        plan.with_deletions().with_outages()
     }
 
     /// Drawn apart, so that the other choices of a seed stay what they are.
@@ -99,6 +102,22 @@ impl Plan {
         for storm in self.storms.iter_mut().filter(|_| self.mirrors) {
             let policy = deletes::policy(dice);
             storm.delete = policy.filter(|_| storm.max_objects.is_none());
+        }
+        self
+    }
+
+    /// Drawn apart too.
+    fn with_outages(mut self) -> Self {
+        let dice = &mut Dice::new(self.seed, "outages");
+        if dice.chance(0.3) {
+            for storm in &mut self.storms {
+                storm.outage = dice.chance(0.5).then(|| outages::outage(dice));
+                // Half of them meet nothing else.
+                if storm.outage.is_some() && dice.chance(0.5) {
+                    (storm.fault, storm.lie, storm.noise) = (0.0, 0.0, 0.0);
+                    (storm.crash_at, storm.drain_at) = (None, None);
+                }
+            }
         }
         self
     }
@@ -145,6 +164,7 @@ fn storm(dice: &mut Dice) -> Storm {
         max_objects: dice.chance(0.1).then(|| dice.within(1..8)),
         verify: None,
         delete: None,
+        outage: None,
     }
 }
 

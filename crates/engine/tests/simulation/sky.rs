@@ -1,6 +1,6 @@
 //! The sky above both stores of one seed: it decides what each call meets, and keeps the books.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,7 @@ use std::time::Duration;
 use cabotage_core::{Error, ErrorKind, Operation, Result};
 use cabotage_engine::Stop;
 use cabotage_memory::MemoryStore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::books::Books;
@@ -81,6 +82,10 @@ struct Weather {
     state: PathBuf,
     image: Option<PathBuf>,
     gauges: HashMap<Counted, Gauge>,
+    /// Until when the end of the storm's outage is down.
+    down_until: Option<Instant>,
+    /// Which ends have answered before.
+    answered: HashSet<End>,
 }
 
 /// Shared by both stores.
@@ -102,6 +107,7 @@ pub struct Luck {
     /// The failure that is told although the call took effect.
     after: Option<ErrorKind>,
     crashes: bool,
+    end: End,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -191,6 +197,10 @@ impl Sky {
             self.die().await;
             crashes = false;
         }
+        if let Some(kind) = self.is_down(end) {
+            self.note(|| format!("  {end:?} {operation:?} {key:?}: it is down ({kind:?})"));
+            return Err(simulated(kind, operation));
+        }
         let fault = dice.chance(storm.fault).then(|| fault(&mut dice));
         let after = match fault {
             Some((kind, false)) => {
@@ -201,7 +211,7 @@ impl Sky {
             None => None,
         };
         self.note(|| format!("  {end:?} {operation:?} {key:?}"));
-        Ok(Luck { dice, storm, after, crashes })
+        Ok(Luck { dice, storm, after, crashes, end })
     }
 
     /// The call has taken effect; its reply may be lost.
@@ -210,6 +220,7 @@ impl Sky {
             self.die().await;
         }
         self.alive().await;
+        self.note_answer(luck.end, operation);
         match luck.after {
             Some(kind) if result.is_ok() => {
                 self.note(|| format!("  ... and {operation:?}'s reply is lost: {kind:?}"));
@@ -243,7 +254,30 @@ impl Sky {
         if weather.storm.drain_at == Some(weather.calls) {
             weather.stop.drain.cancel();
         }
+        if let Some(outage) = weather.storm.outage.filter(|outage| outage.at == weather.calls) {
+            weather.down_until = Some(Instant::now() + outage.lasts);
+        }
         weather.storm.crash_at == Some(weather.calls)
+    }
+
+    /// An end that was never heard of before it is down is taken for a wrong address. What only a probe asks doesn't count.
+    pub fn note_answer(&self, end: End, operation: Operation) {
+        let mut weather = lock(&self.weather);
+        if weather.down_until.is_none() && operation != Operation::Probe {
+            weather.answered.insert(end);
+        }
+    }
+
+    /// Whether that end had answered before it was down.
+    pub fn was_known(&self, end: End) -> bool {
+        lock(&self.weather).answered.contains(&end)
+    }
+
+    /// What a call fails with while that end is down.
+    fn is_down(&self, end: End) -> Option<ErrorKind> {
+        let weather = lock(&self.weather);
+        let outage = weather.storm.outage.filter(|outage| outage.end == end)?;
+        weather.down_until.filter(|until| Instant::now() < *until).map(|_| outage.kind)
     }
 
     /// Waits for ever once the process is dead.

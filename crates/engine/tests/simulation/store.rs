@@ -148,6 +148,7 @@ impl Storage for SkyStore {
             let last = futures::stream::iter(breaks.then_some(Err(broken)));
             let luck = Arc::new(std::sync::Mutex::new(luck));
             let items = listing.filter_map(move |item| {
+                store.sky.note_answer(store.end, Operation::List);
                 let item = store.listed(item, &mut luck.lock().unwrap());
                 async move { item }
             });

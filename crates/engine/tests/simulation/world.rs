@@ -32,7 +32,7 @@ const FAIR: [Option<Verify>; 6] = [
 pub enum Ended {
     Died,
     Reported(Box<Report>),
-    Failed(#[allow(dead_code, reason = "for its text")] Error),
+    Failed(Error),
 }
 
 /// What a seed has come to.
