@@ -40,3 +40,7 @@ mod model_tests;
 #[cfg(test)]
 #[path = "format_2_tests.rs"]
 mod format_2_tests;
+
+#[cfg(test)]
+#[path = "durability_tests.rs"]
+mod durability_tests;
