@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use cabotage_core::{Error, ErrorKind, Key, Result, Support, Timestamp, WriteMode};
-use tokio::sync::Semaphore;
+use jiff::SignedDuration;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::budget::Budget;
 use crate::confirm::Confirming;
@@ -48,6 +49,8 @@ pub(crate) struct Context {
     pub keeping: Option<Keeping>,
     /// Where sidecars are read.
     pub restoring: Option<Restoring>,
+    /// Seconds by which the destination's clock is ahead, once it was asked.
+    pub skew: Arc<OnceCell<i64>>,
 }
 
 /// Which attempt at an object is under way.
@@ -63,6 +66,17 @@ impl Context {
     /// For an attempt at an object.
     pub(crate) fn on(&self, effort: Effort) -> Self {
         Self { effort, ..self.clone() }
+    }
+
+    /// The time by the destination's clock, which is asked once; by this machine's where that one doesn't tell.
+    pub(crate) async fn destination_time(&self) -> Timestamp {
+        let ask = || async {
+            let probe = self.destination.probe.as_ref()?;
+            probe.clock_skew().await.ok().flatten()
+        };
+        let skew = *self.skew.get_or_init(|| async { ask().await.unwrap_or_default() }).await;
+        let now = Timestamp::now();
+        now.checked_add(SignedDuration::from_secs(skew)).unwrap_or(now)
     }
 
     /// What the user allows and demands.

@@ -131,7 +131,7 @@ pub(crate) async fn try_abort(destination: &Side, name: &str, id: &UploadId) -> 
     }
 }
 
-/// The uploads of exactly that key that began soon after the intent.
+/// The uploads of exactly that key that began soon after the intent, both by the destination's clock.
 async fn begun_with(destination: &Side, intent: &Intent) -> Result<Vec<UploadId>> {
     let key = format!("{}{}", destination.prefix, intent.name);
     let intended = intent.started.as_second();

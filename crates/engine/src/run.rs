@@ -194,6 +194,7 @@ async fn open(
         losses: Arc::new(job.options.loss_policy()),
         keeping,
         restoring,
+        skew: Arc::default(),
         options: Arc::new(job.options),
     })
 }

@@ -4,9 +4,15 @@
 
 mod common;
 
-use cabotage_core::{ETag, ErrorKind, Operation, Sha256, Storage as _, Timestamp};
-use cabotage_engine::{Adopt, Ending, Intent, JobIdentity, Ledger, Options, Overwrite};
+use std::sync::Arc;
+
+use cabotage_core::{
+    Access, ETag, ErrorKind, Key, Operation, Probe, Result, Sha256, Storage as _, Support, Timestamp,
+    Versioning,
+};
+use cabotage_engine::{Adopt, Ending, Intent, JobIdentity, Ledger, Options, Overwrite, Stop};
 use cabotage_layers::{Calls, Effect, Faults, KeyMatch, Rule};
+use cabotage_memory::MemoryStore;
 use common::{Bench, assert_equal, get, put};
 use futures::TryStreamExt as _;
 
@@ -148,4 +154,39 @@ async fn only_an_upload_that_started_with_its_intent_is_taken_as_this_jobs_own()
         let left: Vec<_> = bench.destination.list_uploads("").try_collect().await.unwrap();
         assert_eq!(left.len(), open, "an upload of now, and an intent of {age} s ago");
     }
+}
+
+/// A destination whose clock is an hour ahead of this machine's.
+#[derive(Debug)]
+struct HourAhead(MemoryStore);
+
+#[async_trait::async_trait]
+impl Probe for HourAhead {
+    async fn wrong_digest(&self, key: &Key) -> Result<Support> {
+        self.0.wrong_digest(key).await
+    }
+    async fn versioning(&self) -> Result<Versioning> {
+        self.0.versioning().await
+    }
+    async fn clock_skew(&self) -> Result<Option<i64>> {
+        Ok(Some(3_600))
+    }
+    fn right(&self, access: Access) -> &'static str {
+        self.0.right(access)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_intended_by_the_clock_of_the_destination() {
+    let mut bench = Bench::new();
+    put(&bench.source, "k", vec![1; 6 << 20]).await;
+    let unanswered = Rule::new(Operation::Upload, Effect::FailAfter(ErrorKind::Timeout));
+    let then = Rule::new(Operation::Upload, Effect::Fail(ErrorKind::Timeout));
+    bench.destination_faults = Some(Faults::new(vec![unanswered.calls(Calls::OfAll(1)), then]));
+    let mut job = bench.job(Options { part_threshold: 5 << 20, ..bench.options() });
+    job.destination.probe = Some(Arc::new(HourAhead(bench.destination.clone())));
+    let report = cabotage_engine::run(job, Stop::default(), Arc::default(), Arc::new(())).await.unwrap();
+    assert_eq!(report.objects.failed, 1, "{report}");
+    let ahead = intents(&bench).await[0].started.as_second() - Timestamp::now().as_second();
+    assert!((3_500..=3_600).contains(&ahead), "{ahead} s");
 }

@@ -7,16 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use acceptance::{Cabotage, S3Server, Tree, generate, read_tree, sha256};
+use acceptance::{Cabotage, Harm, Plan, Proxy, S3Server, Tree, generate, read_tree, sha256};
 use tempfile::TempDir;
 
 use crate::bad_input::one_line;
-use crate::crash::{arrived, files, wait_for};
+use crate::crash::{PARTS, arrived, files, wait_for};
 use crate::migration::Home;
+use crate::parts::large_file;
 
 crate::cases! {
     off_by_an_hour needs ["azurite", "rgw", "cc"],
     jumps_in_mid_run needs ["rgw", "cc"],
+    an_upload_whose_start_was_not_answered_is_known_again needs ["rgw", "cc"],
     ledger_from_another_time needs ["cc"],
     a_server_that_refuses_all_the_same needs [],
 }
@@ -102,6 +104,28 @@ fn jumps_in_mid_run() {
     let again = home.migrate(&home.text("in"), &to, &[]).expect(0);
     assert_eq!(again.count("skipped"), tree.len() as u64, "{}", again.run);
     rgw.raw.remove_bucket(&bucket);
+}
+
+/// Only its time tells that such an upload is this job's own: that of the server, which is not that of this machine.
+fn an_upload_whose_start_was_not_answered_is_known_again() {
+    let rgw = acceptance::rgw().unwrap();
+    for seconds in [-HOUR, HOUR] {
+        let proxy = Proxy::start(&rgw.raw.endpoint, Plan::always(Harm::CutReply, "large?uploads"));
+        let home = with_clock(Home::with_s3(&rgw).variable("AWS_ENDPOINT_URL_S3", proxy.url()));
+        set(&home, seconds);
+        let bucket = rgw.bucket("clock");
+        let to = format!("s3://{bucket}");
+        large_file(&home.path("in/large"), 6 << 20);
+        let first = home.migrate(&home.text("in"), &to, PARTS);
+        assert_ne!(first.run.code, Some(0), "{}", first.run);
+        assert!(rgw.raw.open_uploads(&bucket) > 0, "no upload was started: {}", first.run);
+        proxy.set(Plan::calm());
+        // By then somebody has set the clock right.
+        set(&home, 0);
+        let done = home.migrate(&home.text("in"), &to, PARTS).expect(0);
+        assert_eq!(rgw.raw.open_uploads(&bucket), 0, "{seconds} s: an upload is left open: {}", done.run);
+        rgw.raw.remove_bucket(&bucket);
+    }
 }
 
 /// A run an hour ahead holds the ledger and is killed; those that come see it as it is and go on.

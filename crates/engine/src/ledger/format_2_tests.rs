@@ -91,18 +91,22 @@ async fn a_ledger_of_format_1_is_converted() {
     assert_eq!(open(&dir).rows_after(None, 9).await.unwrap().len(), 2, "and is opened again");
 }
 
-/// A conversion that fails leaves the file as it was.
+/// A conversion that fails, in its middle or at its very end, leaves the file as it was.
 #[tokio::test]
 async fn a_conversion_is_whole_or_not_at_all() {
-    let dir = TempDir::new().unwrap();
-    made_by_format_1(&dir);
-    Connection::open(file(&dir)).unwrap().execute_batch("CREATE TABLE trouble (in_the_way)").unwrap();
-    assert_eq!(refusal(&dir).kind(), ErrorKind::Internal);
-    let conn = Connection::open(file(&dir)).unwrap();
-    assert_eq!(schema::number(&conn, "user_version").unwrap(), 1);
-    conn.execute_batch("SELECT upload_id FROM upload; DROP TABLE trouble").unwrap();
-    drop(conn);
-    assert_eq!(open(&dir).rows_after(None, 9).await.unwrap().len(), 2);
+    for in_the_way in ["trouble", "runs"] {
+        let dir = TempDir::new().unwrap();
+        made_by_format_1(&dir);
+        let conn = Connection::open(file(&dir)).unwrap();
+        conn.execute_batch(&format!("CREATE TABLE {in_the_way} (in_the_way)")).unwrap();
+        let before = shape(&file(&dir));
+        assert_eq!(refusal(&dir).kind(), ErrorKind::Internal);
+        assert_eq!(shape(&file(&dir)), before, "{in_the_way}");
+        assert_eq!(schema::number(&conn, "user_version").unwrap(), 1);
+        conn.execute_batch(&format!("DROP TABLE {in_the_way}")).unwrap();
+        drop(conn);
+        assert_eq!(open(&dir).rows_after(None, 9).await.unwrap().len(), 2);
+    }
 }
 
 fn trouble(name: &str) -> Trouble {

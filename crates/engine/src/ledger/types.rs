@@ -88,7 +88,7 @@ pub struct Intent {
     pub sha256: Option<Sha256>,
     /// Whether it goes in parts.
     pub multipart: bool,
-    /// When it was begun; whole milliseconds are kept.
+    /// When it was begun; whole milliseconds are kept. Before an upload is started: by the destination's clock.
     pub started: Timestamp,
 }
 

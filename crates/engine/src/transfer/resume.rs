@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::plan::Cut;
 use crate::recover::clear;
 use crate::uploads::WentOn;
-use crate::{DonePart, HashMark, OpenUpload};
+use crate::{DonePart, HashMark, Intent, OpenUpload};
 
 /// What an upload begins with: nothing, or what is left of an earlier attempt.
 #[derive(Debug, Default)]
@@ -74,7 +74,9 @@ pub(super) async fn open(
 async fn start(context: &Context, prepared: &Prepared, options: WriteOptions) -> Result<Arc<dyn Upload>> {
     let once = || async {
         clear(context, &prepared.name).await?;
-        context.ledger.intend(intent(prepared, None)).await?;
+        // By the server's clock, since the times of its uploads are compared with it.
+        let started = context.destination_time().await;
+        context.ledger.intend(Intent { started, ..intent(prepared, None) }).await?;
         context.destination.store.start_upload(&prepared.destination_key, options.clone()).await
     };
     patiently(once).await
