@@ -1,8 +1,8 @@
 //! What the destination enforces: asked before the first write, with requests that must fail.
 
 use cabotage_core::{
-    Detail, ETag, Error, ErrorKind, Key, Operation, Payload, Result, Storage, StorageExt as _, Support,
-    Timestamp, WriteMode, WriteOptions, Written, display_key,
+    Detail, Disposition, ETag, Error, ErrorKind, Key, Operation, Payload, Result, Scope, Storage,
+    StorageExt as _, Support, Timestamp, WriteMode, WriteOptions, Written, display_key, disposition,
 };
 
 use crate::attempts::patiently;
@@ -34,7 +34,12 @@ pub(crate) async fn ask(
     ledger: &Ledger,
     observer: &dyn Observer,
 ) -> Result<Guards> {
-    patiently(|| ask_once(source, destination, ledger, observer)).await
+    let asked = || patiently(|| ask_once(source, destination, ledger, observer));
+    match asked().await {
+        // A probe's own request doesn't wait for an end that is down; the removal after it has.
+        Err(error) if disposition(error.kind(), Scope::Store) == Disposition::PauseEndpoint => asked().await,
+        result => result,
+    }
 }
 
 async fn ask_once(

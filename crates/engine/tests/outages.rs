@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cabotage_core::{ErrorKind, ListOrder, Operation, Storage as _};
+use cabotage_core::{
+    Access, Error, ErrorKind, Key, ListOrder, Operation, Probe, Result, Storage as _, Support, Versioning,
+};
 use cabotage_engine::{Ending, Event, Options, Progress, Report, Stop};
 use cabotage_layers::{Calls, Effect, Faults, Rule};
+use cabotage_memory::MemoryStore;
 use common::{Bench, Events, assert_equal, put};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -231,4 +234,37 @@ async fn writes_that_fail_for_all_are_waited_for_though_listings_are_answered() 
     assert_eq!((report.objects.failed, report.ending), (0, Ending::Complete), "{report}");
     assert!(report.endpoints.destination.outages >= 1, "{report}");
     assert_equal(&bench).await;
+}
+
+/// A probe that nothing answers at first.
+#[derive(Debug)]
+struct DownAtFirst(MemoryStore, AtomicBool);
+
+#[async_trait::async_trait]
+impl Probe for DownAtFirst {
+    async fn wrong_digest(&self, key: &Key) -> Result<Support> {
+        if self.1.swap(true, Ordering::SeqCst) {
+            return self.0.wrong_digest(key).await;
+        }
+        Err(Error::new(ErrorKind::Unreachable, "refused"))
+    }
+    async fn versioning(&self) -> Result<Versioning> {
+        self.0.versioning().await
+    }
+    async fn clock_skew(&self) -> Result<Option<i64>> {
+        self.0.clock_skew().await
+    }
+    fn right(&self, access: Access) -> &'static str {
+        self.0.right(access)
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_is_down_when_its_guards_are_asked_is_asked_again() {
+    let bench = Bench::new();
+    put(&bench.source, "k", "content").await;
+    let mut job = bench.job(bench.options());
+    job.destination.probe = Some(Arc::new(DownAtFirst(bench.destination.clone(), AtomicBool::new(false))));
+    let report = cabotage_engine::run(job, Stop::default(), Arc::default(), Arc::new(())).await.unwrap();
+    assert_eq!((report.objects.verified, report.ending), (1, Ending::Complete), "{report}");
 }
