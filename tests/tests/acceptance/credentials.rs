@@ -19,7 +19,9 @@ crate::cases! {
 }
 
 const FLAGS: &[&str] = &["--concurrency", "4"];
-const OBJECTS: usize = 100;
+const OBJECTS: usize = 250;
+/// For so many seconds a signature holds: long enough to begin, too short to end.
+const SHORT: i64 = 5;
 
 /// Each request takes a while, so that a run lasts longer than a signature.
 fn slow(endpoint: &str) -> Proxy {
@@ -198,7 +200,7 @@ impl Signed {
 
 fn a_signature_expires_and_its_file_holds_another() {
     let signed = Signed::new();
-    signed.sign(3);
+    signed.sign(SHORT);
     let running = signed.start(&[]);
     signed.sign(3_600);
     let done = outlived(&signed.home, running.wait(), "source", &signed.tree);
@@ -208,9 +210,9 @@ fn a_signature_expires_and_its_file_holds_another() {
 
 fn a_new_signature_that_comes_late_is_waited_for() {
     let signed = Signed::new();
-    signed.sign(2);
+    signed.sign(SHORT);
     let running = signed.start(&[]);
-    std::thread::sleep(Duration::from_secs(6));
+    std::thread::sleep(Duration::from_secs(SHORT.unsigned_abs() + 4));
     signed.sign(3_600);
     let done = outlived(&signed.home, running.wait(), "source", &signed.tree);
     done.run.says("no longer takes the credentials since");
@@ -233,7 +235,7 @@ fn ended_for_want_of_credentials(done: &Migration, all: usize, says: &[&str]) {
 
 fn a_signature_that_nobody_replaces_ends_the_run() {
     let signed = Signed::new();
-    signed.sign(2);
+    signed.sign(SHORT);
     let running = signed.start(&["--max-outage", "3s"]);
     let done = signed.home.finished(running.wait()).expect(1);
     ended_for_want_of_credentials(
@@ -257,7 +259,7 @@ fn a_signature_of_the_environment_ends_the_run_at_once() {
         format!("BlobEndpoint={endpoint};SharedAccessSignature={sas}")
     };
     let variable = "AZURE_STORAGE_CONNECTION_STRING";
-    let short = text(&signed, 2);
+    let short = text(&signed, SHORT);
     signed.home = signed.home.variable(variable, &short);
     let (from, to) = (format!("az://{}", signed.container), signed.home.text("out"));
     let done = signed.home.migrate(&from, &to, FLAGS).expect(1);
