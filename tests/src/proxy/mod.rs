@@ -9,6 +9,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use rand::{Rng as _, rngs::StdRng};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use plan::{Harm, Plan};
 use wire::{Head, Reply};
@@ -25,8 +27,11 @@ use wire::{Head, Reply};
 #[derive(Debug)]
 pub struct Proxy {
     url: String,
+    address: SocketAddr,
     state: Arc<State>,
-    _runtime: Runtime,
+    /// What listens, unless it is down.
+    listening: Mutex<Option<JoinHandle<()>>>,
+    runtime: Runtime,
 }
 
 #[derive(Debug)]
@@ -72,7 +77,8 @@ impl Proxy {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");
-        let url = format!("http://{}{base}", listener.local_addr().expect("it has an address"));
+        let address = listener.local_addr().expect("it has an address");
+        let url = format!("http://{address}{base}");
         let state = Arc::new(State {
             server: server.to_owned(),
             plan: Mutex::new(plan),
@@ -80,8 +86,29 @@ impl Proxy {
             done: Mutex::default(),
             seats: Arc::default(),
         });
-        runtime.spawn(accept(listener, Arc::clone(&state)));
-        Self { url, state, _runtime: runtime }
+        let listening = runtime.spawn(accept(listener, Arc::clone(&state)));
+        Self { url, address, state, listening: Mutex::new(Some(listening)), runtime }
+    }
+
+    /// From now on connections are refused, and those that stand are cut.
+    ///
+    /// # Panics
+    /// After a panic of another call.
+    pub fn go_down(&self) {
+        if let Some(listening) = self.listening.lock().unwrap().take() {
+            listening.abort();
+            let _ = self.runtime.block_on(listening);
+        }
+    }
+
+    /// It answers again, at the same address.
+    ///
+    /// # Panics
+    /// When another has taken the address.
+    pub fn come_up(&self) {
+        let listener = self.runtime.block_on(TcpListener::bind(self.address)).expect("the address is free");
+        let listening = self.runtime.spawn(accept(listener, Arc::clone(&self.state)));
+        *self.listening.lock().unwrap() = Some(listening);
     }
 
     /// What a client names as its endpoint: the proxy's address with the server's path.
@@ -111,10 +138,11 @@ impl Proxy {
 }
 
 async fn accept(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let state = Arc::clone(&state);
         // A broken connection is what this is for.
-        tokio::spawn(async move { drop(serve(BufReader::new(client), &state).await) });
+        connections.spawn(async move { drop(serve(BufReader::new(client), &state).await) });
     }
 }
 
@@ -161,6 +189,15 @@ async fn one(client: &mut BufReader<TcpStream>, request: &Head, state: &State) -
         Harm::Throttle => {
             state.count(harm);
             return give(client, &Reply::throttled(random.random(), 1)).await;
+        }
+        Harm::Firewall => {
+            state.count(harm);
+            return give(client, &Reply::firewall(request.is("HEAD"))).await;
+        }
+        Harm::Hang => {
+            state.count(harm);
+            // The connection ends when the client gives up, or with the proxy.
+            return client.read_u8().await.map(|_| false);
         }
         Harm::Delay => {
             state.count(harm);

@@ -20,6 +20,10 @@ pub enum Harm {
     FlipRequest,
     /// A bit of an object's content is turned in the reply.
     FlipReply,
+    /// Not passed on; answered with the 403 of a firewall, or of an account that is closed.
+    Firewall,
+    /// Not passed on, and never answered.
+    Hang,
 }
 
 impl Harm {

@@ -108,6 +108,16 @@ impl Reply {
         reply
     }
 
+    /// Nobody gets anything: in the words of Azure's firewall and of an S3 account that is closed.
+    pub(super) fn firewall(headless: bool) -> Self {
+        let lines =
+            vec!["HTTP/1.1 403 Forbidden".to_owned(), "x-ms-error-code: AuthorizationFailure".to_owned()];
+        let body = if headless { "" } else { "<Error><Code>AccountProblem</Code></Error>" };
+        let mut reply = Self { status: 403, lines, body: body.into(), closes: false };
+        reply.declare(body.len());
+        reply
+    }
+
     /// Declares the body's length.
     pub(super) fn declare(&mut self, length: usize) {
         self.lines.retain(|line| !line.to_ascii_lowercase().starts_with("content-length:"));

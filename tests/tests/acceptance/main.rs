@@ -21,6 +21,7 @@ mod losses;
 mod lying;
 mod migration;
 mod mount;
+mod outage;
 mod pairs;
 mod parts;
 mod passes;
@@ -93,6 +94,7 @@ fn main() -> ExitCode {
         clock::cases(),
         throttle::cases(),
         credentials::cases(),
+        outage::cases(),
         resume::cases(),
         bad_input::cases(),
         configured::cases(),
