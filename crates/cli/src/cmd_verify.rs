@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cabotage::{ByteSize, Environment, Location, Opened, Role};
-use cabotage_core::{LossName, Result};
+use cabotage_core::{LossName, Result, Timestamp};
 use cabotage_engine::{
     AttributeCheck, Audit, AuditOptions, AuditReport, DestinationContent, Progress, Selection, SourceContent,
     Stop,
 };
 use clap::{Args, ValueEnum};
+use jiff::Zoned;
 
 use crate::exit_code::Exit;
 use crate::job_args::state_dir;
@@ -21,6 +22,7 @@ use crate::run_job::{never, open_both, refuse_files, side, tell};
 use crate::screen::Screen;
 use crate::signals::Signals;
 use crate::typed;
+use crate::when_args::{WhenArgs, stop_in_time};
 
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
@@ -56,6 +58,8 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(256 << 20))]
     memory: ByteSize,
     #[command(flatten)]
+    when: WhenArgs,
+    #[command(flatten)]
     keys: SseCKeys,
     /// Folder of the ledgers [default: cabotage in the user's state folder]
     #[arg(long, value_name = "DIR")]
@@ -88,6 +92,7 @@ pub(crate) async fn run(args: &VerifyArgs, common: &Common, screen: &Screen) -> 
     let (source, destination) = (Location::parse(&args.source)?, Location::parse(&args.destination)?);
     let stores = common.stores()?;
     let options = options(args, stores.environment())?;
+    let deadline = args.when.deadline(&Zoned::now())?;
     let reporter = Reporter::new(screen.clone(), common.log_format, common.quiet);
     let file = args.report.as_deref().map(ReportFile::new).transpose()?;
     let mut signals = Signals::new()?;
@@ -96,7 +101,7 @@ pub(crate) async fn run(args: &VerifyArgs, common: &Common, screen: &Screen) -> 
     let (source, destination) = signals.or_interrupted(opening).await?;
     refuse_places(args, &options, &source, &destination)?;
     let audit = Audit { source: side(source), destination: side(destination), options };
-    let report = go(audit, &reporter, signals).await;
+    let report = go(audit, deadline, &reporter, signals).await;
     screen.detach();
     let report = report?;
     tell(&report, file)?;
@@ -118,7 +123,12 @@ fn refuse_places(
     refuse_files(&files, source, destination)
 }
 
-async fn go(audit: Audit, reporter: &Reporter, signals: Signals) -> Result<AuditReport> {
+async fn go(
+    audit: Audit,
+    deadline: Option<Timestamp>,
+    reporter: &Reporter,
+    signals: Signals,
+) -> Result<AuditReport> {
     let stop = Stop::default();
     let progress = Arc::new(Progress::default());
     let observer = Arc::new(reporter.clone());
@@ -127,6 +137,7 @@ async fn go(audit: Audit, reporter: &Reporter, signals: Signals) -> Result<Audit
         report = run => report,
         () = reporter.follow(progress) => Err(never()),
         () = signals.pass_on(&stop, reporter) => Err(never()),
+        () = stop_in_time(deadline, &stop, reporter) => Err(never()),
     }
 }
 
@@ -146,6 +157,7 @@ fn options(args: &VerifyArgs, environment: &Environment) -> Result<AuditOptions>
         allow_extra: args.allow_extra,
         concurrency: args.concurrency,
         memory: args.memory.0,
+        max_outage: args.when.max_outage.0,
         manifest: args.manifest.clone(),
         command: Some(typed::command(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))),
         ..AuditOptions::new(state_dir(args.state.as_deref(), environment)?)

@@ -13,6 +13,8 @@ crate::cases! {
     a_source_that_hangs_is_waited_for needs ["azurite"],
     a_destination_that_closes_the_account_is_waited_for needs ["rgw"],
     what_is_down_for_too_long_ends_the_run needs ["rgw"],
+    a_comparison_waits_too needs ["rgw"],
+    a_comparison_ends_in_time needs ["rgw"],
 }
 
 const OBJECTS: usize = 200;
@@ -173,4 +175,70 @@ fn a_source_behind_a_firewall_is_waited_for() {
 
 fn a_source_that_hangs_is_waited_for() {
     Draining::new().outlast(Plan::always(Harm::Hang, ""), HANGING);
+}
+
+/// A folder and a bucket that are equal; the proxy delays each request.
+fn filled() -> Filling {
+    let filling = Filling::new();
+    filling.proxy.set(Plan::calm());
+    filling.home.migrate(&filling.home.text("in"), &filling.to(), FLAGS).expect(0);
+    filling.proxy.set(Plan::always(Harm::Delay, ""));
+    filling
+}
+
+impl Filling {
+    fn verify(&self, flags: &[&str]) -> Running {
+        let _ = std::fs::remove_file(self.home.path("compared.json"));
+        let command = self.home.command("verify").arg(self.home.path("in")).arg(self.to());
+        let command = command.args(["--destination-content", "read"]).args(FLAGS).args(flags);
+        command.arg("--report").arg(self.home.path("compared.json")).spawn()
+    }
+
+    fn compared(&self, run: Run, code: i32) -> (Run, serde_json::Value) {
+        let run = run.expect(code);
+        let report = std::fs::read_to_string(self.home.path("compared.json")).unwrap();
+        (run, serde_json::from_str(&report).unwrap())
+    }
+}
+
+fn a_comparison_waits_too() {
+    let filling = filled();
+    for (flags, code) in [(&["--max-outage", "10m"], 0), (&["--max-outage", "2s"], 1)] {
+        filling.proxy.set(Plan::always(Harm::Delay, ""));
+        let mut running = filling.verify(flags);
+        wait_for(&mut running, || filling.proxy.done(Harm::Delay) >= 40);
+        filling.proxy.go_down();
+        if code == 0 {
+            std::thread::sleep(DOWN);
+            filling.proxy.come_up();
+        }
+        let (run, report) = filling.compared(running.wait(), code);
+        let objects = &report["objects"];
+        assert_eq!((&objects["different"], &objects["not_proven"]), (&0.into(), &0.into()), "{run}");
+        assert_eq!(report["endpoints"]["destination"]["outages"], 1, "{run}");
+        run.says("does not answer since");
+        if code == 0 {
+            assert_eq!(objects["proven"], OBJECTS, "{run}");
+        } else {
+            run.says("did not answer for 2 s, the longest time to wait");
+            assert!(report["next"].to_string().contains("to compare all of it: cabotage verify"), "{run}");
+        }
+    }
+    filling.rgw.raw.remove_bucket(&filling.bucket);
+}
+
+fn a_comparison_ends_in_time() {
+    let filling = filled();
+    let (run, report) = filling.compared(filling.verify(&["--stop-after", "2s"]).wait(), 10);
+    let proven = report["objects"]["proven"].as_u64().unwrap();
+    assert!(proven < OBJECTS as u64 && report["objects"]["not_proven"] == 0, "{run}");
+    assert!(report["next"].to_string().contains("to compare all of it: cabotage verify"), "{run}");
+    // While an end is waited for, too.
+    filling.proxy.set(Plan::always(Harm::Delay, ""));
+    let mut running = filling.verify(&["--stop-after", "6s"]);
+    wait_for(&mut running, || filling.proxy.done(Harm::Delay) >= 40);
+    filling.proxy.go_down();
+    let (run, report) = filling.compared(running.wait(), 10);
+    assert_eq!(report["objects"]["not_proven"], 0, "{run}");
+    filling.rgw.raw.remove_bucket(&filling.bucket);
 }

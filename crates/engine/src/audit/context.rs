@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use cabotage_core::{Error, ErrorKind, Key, Result};
-use cabotage_layers::{ReadOnly, ResumeBody, ResumePolicy};
+use cabotage_layers::ReadOnly;
 
-use super::Ends;
 use super::options::{AuditOptions, DestinationContent, SourceContent};
 use super::report::SampleTurn;
 use crate::budget::Budget;
@@ -24,15 +23,16 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// Both ends are given as they are read: behind their gates.
     pub(super) fn new(
-        ends: Ends<'_>,
+        (source, destination): (Side, Side),
         options: AuditOptions,
         progress: Arc<Progress>,
         turn: Option<SampleTurn>,
     ) -> Self {
         Self {
-            source: read_only(ends.source),
-            destination: read_only(ends.destination),
+            source: read_only(source),
+            destination: read_only(destination),
             memory: Budget::new(options.memory),
             options,
             progress,
@@ -62,9 +62,8 @@ impl Context {
     }
 }
 
-fn read_only(side: &Side) -> Side {
-    let resumed = Arc::new(ResumeBody::new(Arc::clone(&side.store), ResumePolicy::default()));
-    Side { store: Arc::new(ReadOnly::new(resumed)), ..side.clone() }
+fn read_only(side: Side) -> Side {
+    Side { store: Arc::new(ReadOnly::new(Arc::clone(&side.store))), ..side }
 }
 
 /// Something that changed while it was looked at.

@@ -55,7 +55,7 @@ async fn with_retries(
             Err(error) => error,
         };
         match disposition(error.kind(), Scope::Object) {
-            Disposition::Retry | Disposition::PauseEndpoint if attempt < ATTEMPTS => {
+            Disposition::Retry if attempt < ATTEMPTS => {
                 tracing::debug!(%error, attempt, "trying again");
                 back_off(attempt).await;
                 attempt += 1;

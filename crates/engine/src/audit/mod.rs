@@ -33,6 +33,8 @@ pub use report::{AuditCounts, AuditReport, ClassCount, SampleTurn};
 use context::Context;
 use tally::{Tally, Totals};
 
+use crate::dispatch::Halts;
+use crate::endpoints::{self, Endpoints};
 use crate::rules::open_ledger;
 use crate::{Ending, Ledger, Observer, Progress, RunKind, Side, Stop, run_log};
 
@@ -59,7 +61,7 @@ pub(crate) struct Ends<'a> {
 /// Compares both ends under the job's ledger, which it holds until it is done: while a run goes on there is nothing to
 /// compare with. A job without a ledger gets an empty one, which holds nothing but this run.
 ///
-/// Dropping the future is safe at any moment.
+/// An end that is down is waited for, as in a run. Dropping the future is safe at any moment.
 ///
 /// # Errors
 /// What kept it from starting: `LedgerHeld` and others of the ledger, `InvalidConfig`. Later reasons are in
@@ -104,10 +106,15 @@ pub(crate) async fn audit_with(
 ) -> Result<AuditReport> {
     let started = Timestamp::now();
     let manifest = options.manifest.as_deref().map(manifest::create).transpose()?;
-    let context = Arc::new(Context::new(ends, options, Arc::clone(&progress), turn));
+    let halts = Halts::new(stop);
+    let (mut source, mut destination) = (ends.source.clone(), ends.destination.clone());
+    let both = (&mut source, &mut destination);
+    let gates = endpoints::guard(both, options.max_outage, &halts.drain, &progress, &observer);
+    let context = Arc::new(Context::new((source, destination), options, Arc::clone(&progress), turn));
     let mut tally = Tally::new(manifest, progress, observer);
-    sweep::sweep(&context, ledger, stop, &mut tally).await;
-    Ok(report(&context, ledger, run, stop, started, tally.finish()))
+    sweep::sweep(&context, ledger, &halts, &mut tally).await;
+    let endpoints = Endpoints::of(&gates, ends.source, ends.destination);
+    Ok(AuditReport { endpoints, ..report(&context, ledger, run, stop, started, tally.finish()) })
 }
 
 fn report(
@@ -144,6 +151,7 @@ fn report(
         excluded: totals.excluded,
         gone: totals.gone,
         listing_complete: totals.complete,
+        endpoints: Endpoints::default(),
         limits: Vec::new(),
         ledger: ledger.path().to_string_lossy().into_owned(),
         next: Vec::new(),
@@ -156,7 +164,9 @@ fn ending(totals: &Totals, allow_extra: bool, stop: &Stop) -> Ending {
         Ending::Mismatch
     } else if totals.stopped.is_some() {
         Ending::Stopped
-    } else if stop.drain.is_cancelled() || stop.abort.is_cancelled() {
+    } else if stop.time_up.is_cancelled() && !stop.abort.is_cancelled() && !totals.complete {
+        Ending::TimeUp
+    } else if (stop.drain.is_cancelled() && !stop.time_up.is_cancelled()) || stop.abort.is_cancelled() {
         Ending::Interrupted
     } else if totals.counts.not_proven > 0 || !totals.complete {
         Ending::Incomplete

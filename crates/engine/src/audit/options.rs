@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use cabotage_core::{Error, ErrorKind, LossName, Result, Sha256};
 use serde::{Serialize, Serializer};
@@ -127,6 +128,8 @@ pub struct AuditOptions {
     pub concurrency: usize,
     /// Bytes of bodies held in memory at once.
     pub memory: u64,
+    /// How long an end that is down is waited for.
+    pub max_outage: Duration,
     /// Folder of the ledgers.
     pub state_dir: PathBuf,
     /// Where to write one JSON line per object.
@@ -148,6 +151,7 @@ impl AuditOptions {
             allow_extra: false,
             concurrency: 32,
             memory: 256 << 20,
+            max_outage: Duration::from_secs(6 * 3600),
             state_dir,
             manifest: None,
             command: None,

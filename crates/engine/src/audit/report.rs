@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::options::{AttributeCheck, DestinationContent, SourceContent};
 use super::proof::{AttributeProof, FindingKind, Proof};
-use crate::{Ending, FailureGroup};
+use crate::{Ending, Endpoints, FailureGroup};
 
 /// How many objects came out how. `listed` is the sum of the next three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -95,6 +95,8 @@ pub struct AuditReport {
     pub gone: u64,
     /// Whether both listings were read to their ends.
     pub listing_complete: bool,
+    /// What became of the two ends' endpoints.
+    pub endpoints: Endpoints,
     /// What this comparison can't find.
     pub limits: Vec<String>,
     /// Where the ledger is.
@@ -153,6 +155,9 @@ impl AuditReport {
             );
         }
         let command = command.unwrap_or("the same command");
+        if matches!(self.ending, Ending::Stopped | Ending::Interrupted | Ending::TimeUp) {
+            self.next.push(format!("to compare all of it: {command}"));
+        }
         if self.found(FindingKind::SourceChanged) > 0 || self.found(FindingKind::Missing) > 0 {
             self.next.push(
                 "to move what is new, changed or missing: cabotage migrate with the same places".into(),

@@ -130,6 +130,9 @@ impl fmt::Display for AuditReport {
             }
         }
         writeln!(f, "Read {}", bytes(self.bytes_read))?;
+        for line in self.endpoints.lines() {
+            writeln!(f, "{line}")?;
+        }
         writeln!(f, "Ledger: {}", cabotage_core::display_text(&self.ledger))?;
         for next in &self.next {
             writeln!(f, "Next: {next}")?;

@@ -10,11 +10,11 @@ use super::context::Context;
 use super::examine::examine;
 use super::proof::{Examined, Finding, FindingKind};
 use super::tally::Tally;
+use crate::Ledger;
 use crate::dispatch::{GRACE, Halts};
 use crate::join::{JoinSide, Joined, join};
 use crate::ledger::row_stream;
 use crate::run::{ROWS, listing};
-use crate::{Ledger, Stop};
 
 /// What became of one name.
 enum Swept {
@@ -24,8 +24,7 @@ enum Swept {
 }
 
 /// Runs to the end, to a stop, or to what lets nothing go on, which is noted in the totals.
-pub(super) async fn sweep(context: &Arc<Context>, ledger: &Ledger, stop: &Stop, tally: &mut Tally) {
-    let halts = Halts::new(stop);
+pub(super) async fn sweep(context: &Arc<Context>, ledger: &Ledger, halts: &Halts, tally: &mut Tally) {
     let names = names(context, ledger).take_until(halts.drain.clone().cancelled_owned());
     let concurrency = context.options.concurrency;
     let mut swept =
@@ -53,6 +52,8 @@ pub(super) async fn sweep(context: &Arc<Context>, ledger: &Ledger, stop: &Stop, 
                 tally.totals.gone += 1;
                 Ok(())
             }
+            // It waited for an end that is down, and the user doesn't.
+            Some(Err(error)) if error.kind() == ErrorKind::Cancelled && halts.drain.is_cancelled() => Ok(()),
             Some(Err(error)) => Err(error),
         };
         if let Err(error) = taken {
