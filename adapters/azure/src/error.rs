@@ -1,6 +1,6 @@
 //! What a failed reply means: one table.
 
-use cabotage_core::{Error, ErrorKind};
+use cabotage_core::{Error, ErrorKind, Operation};
 use http::{HeaderMap, StatusCode};
 
 use crate::xml::{self, Visit};
@@ -147,9 +147,14 @@ fn message(kind: ErrorKind, failure: &Failure<'_>) -> String {
         ErrorKind::Unauthenticated => "the credentials are wrong or have no say here",
         ErrorKind::CredentialsExpired => "the access token has expired",
         ErrorKind::AccountDenied => "the account refuses every request from here",
-        ErrorKind::BucketNotFound => "there is no such container",
+        ErrorKind::BucketNotFound => match failure.code {
+            "ContainerBeingDeleted" => "the container is being deleted",
+            "ContainerDisabled" => "the container is disabled",
+            _ => "there is no such container",
+        },
         ErrorKind::NotFound => "there is no such blob",
         ErrorKind::Archived => "the blob is archived",
+        ErrorKind::PermissionDenied if failure.message.is_empty() => "the credentials don't allow this",
         _ if failure.status.is_redirection() && failure.status != StatusCode::NOT_MODIFIED => {
             "the server redirects, which is never followed"
         }
@@ -178,12 +183,76 @@ fn help(kind: ErrorKind, code: &str) -> Option<&'static str> {
             "check the account's firewall, its state and the SAS's address range"
         }
         (ErrorKind::Archived, _) => "rehydrate it first",
+        (ErrorKind::CredentialsExpired, _) => {
+            "sign in again (az login) or get a new token, then run the same command again"
+        }
+        (ErrorKind::BucketNotFound, "ContainerBeingDeleted") => {
+            "wait until it is gone (half a minute, or longer with many blobs), create it again, then run the same command again; \
+             if nobody meant to delete it, soft delete may bring it back"
+        }
+        (ErrorKind::BucketNotFound, "ContainerDisabled") => "ask the account's administrator to enable it",
+        (ErrorKind::BucketNotFound, _) => {
+            "check the container's name and the account's, or create the container"
+        }
+        (ErrorKind::PermissionDenied, "AuthorizationResourceTypeMismatch") => {
+            "the SAS is not for containers and blobs: make it with the resource types container and object (srt=co)"
+        }
+        (ErrorKind::PermissionDenied, "AuthorizationServiceMismatch") => {
+            "the SAS is for another service: make it for blobs (ss=b)"
+        }
+        (ErrorKind::PermissionDenied, "PublicAccessNotPermitted") => {
+            "the request was anonymous, which the account doesn't allow: give a key, a SAS or an identity"
+        }
         (ErrorKind::Unsupported, "SnapshotsPresent") => {
             "its snapshots would be deleted with it: delete them first"
         }
+        (
+            ErrorKind::PermissionDenied,
+            "LeaseIdMissing" | "LeaseLost" | "LeaseIdMismatchWithBlobOperation",
+        ) => "somebody holds a lease on it: break the lease, or run again when it has ended",
         (ErrorKind::PermissionDenied, "BlobImmutableDueToPolicy" | "BlobImmutableDueToLegalHold") => {
             "the blob is under an immutability policy or a legal hold"
         }
+        _ => return None,
+    })
+}
+
+/// A refusal, with the right to ask for: as a role and as a SAS permission.
+pub(crate) fn with_right(error: Error, container: &str) -> Error {
+    let denied = error.kind() == ErrorKind::PermissionDenied && error.advice().is_none();
+    let by_right = matches!(
+        error.fact("code"),
+        None | Some(
+            "AuthorizationPermissionMismatch"
+                | "InsufficientAccountPermissions"
+                | "UnauthorizedBlobOverwrite"
+        )
+    );
+    let right = error.operation().filter(|_| denied && by_right).and_then(right);
+    let Some((role, sas)) = right else { return error };
+    error.help(format!(
+        "ask for the role {role} on the container {container} (it takes some minutes to work), or for a SAS with {sas}; `cabotage \
+         check-access` names every missing right"
+    ))
+}
+
+/// Role and SAS permissions for what was being done (REST reference, "Authorize with Microsoft Entra ID", "Create a service
+/// SAS").
+fn right(operation: Operation) -> Option<(&'static str, &'static str)> {
+    const READER: &str = "Storage Blob Data Reader";
+    const CONTRIBUTOR: &str = "Storage Blob Data Contributor";
+    Some(match operation {
+        Operation::List => (READER, "l (list)"),
+        Operation::Head | Operation::Read => (READER, "r (read)"),
+        Operation::ReadTags => ("Storage Blob Data Owner", "t (tags)"),
+        Operation::Write
+        | Operation::Upload
+        | Operation::WritePart
+        | Operation::Complete
+        | Operation::Abort => (CONTRIBUTOR, "c and w (create, write)"),
+        Operation::SetAttributes => (CONTRIBUTOR, "w (write)"),
+        Operation::Copy => (CONTRIBUTOR, "r, c and w (read, create, write)"),
+        Operation::Delete => (CONTRIBUTOR, "d (delete)"),
         _ => return None,
     })
 }
@@ -250,6 +319,22 @@ mod tests {
         let expired =
             reply(401, "InvalidAuthenticationInfo", "Lifetime validation failed. The token is expired.", "x");
         assert_eq!(expired.kind(), K::CredentialsExpired);
+    }
+
+    #[test]
+    fn a_refusal_names_role_and_sas_permission() {
+        let denied = |code| reply(403, code, "no", "Windows-Azure-Blob/1.0");
+        for (operation, role, sas) in [
+            (Operation::List, "Storage Blob Data Reader on the container c", "l (list)"),
+            (Operation::Write, "Storage Blob Data Contributor", "c and w"),
+            (Operation::Delete, "Storage Blob Data Contributor", "d (delete)"),
+        ] {
+            let text =
+                with_right(denied("AuthorizationPermissionMismatch").during(operation), "c").to_string();
+            assert!(text.contains(role) && text.contains(sas), "{text}");
+        }
+        let lease = with_right(denied("LeaseIdMissing").during(Operation::Write), "c");
+        assert!(!lease.to_string().contains("role"), "no role helps: {lease}");
     }
 
     #[test]

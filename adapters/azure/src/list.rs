@@ -148,7 +148,7 @@ impl Pager {
         self.done = next.is_none();
         self.marker = next;
         let checked = self.guard.check(entries, self.marker.as_ref());
-        checked.map_err(|error| error.about(self.inner.wire.container()))
+        checked.map_err(|error| error.about(format!("az://{}", self.inner.wire.container())))
     }
 
     fn keep(&mut self, item: ListItem) -> Result<Option<ListItem>> {

@@ -59,7 +59,7 @@ impl AzureStore {
         let call = self.0.wire.container_call(Operation::Open, Method::PUT).query("restype", "container");
         match self.0.wire.send(call.expect(Expect::SuccessOr(&[409]))).await {
             Ok(reply) => Ok(reply.status != StatusCode::CONFLICT),
-            Err(error) => Err(error.about(self.0.wire.container())),
+            Err(error) => Err(error.about(format!("az://{}", self.0.wire.container()))),
         }
     }
 

@@ -79,7 +79,8 @@ impl Wire {
     }
 
     pub(crate) async fn send(&self, call: Call) -> Result<Reply> {
-        self.0.http.send(&*self.0, call).await
+        let sent = self.0.http.send(&*self.0, call).await;
+        sent.map_err(|failed| error::with_right(failed, &self.0.container))
     }
 
     /// Sends, and takes the reply's body.
@@ -99,7 +100,7 @@ impl Service for Inner {
     fn error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
         let error = error::error(status, headers, body);
         if error.kind() == cabotage_core::ErrorKind::BucketNotFound {
-            return error.about(&self.container);
+            return error.about(format!("az://{}", self.container));
         }
         error
     }

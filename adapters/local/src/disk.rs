@@ -151,9 +151,15 @@ impl Disk {
 fn open_failed(error: std::io::Error, shown: &str) -> Error {
     let error = match Errno::from_io_error(&error) {
         Some(Errno::NOENT) => Error::new(ErrorKind::BucketNotFound, format!("there is no folder {shown}"))
-            .help("check the path, or make the folder"),
+            .help("check the path"),
+        Some(Errno::NOTDIR | Errno::EXIST) if !std::path::Path::new(shown).is_file() => {
+            Error::new(ErrorKind::InvalidConfig, format!("{shown} can't be a folder: a file lies in its way"))
+                .help("check the path")
+        }
         Some(Errno::NOTDIR | Errno::EXIST) => {
-            Error::new(ErrorKind::InvalidConfig, format!("{shown} is not a folder")).help("name a folder")
+            Error::new(ErrorKind::InvalidConfig, format!("{shown} is a file, and a folder is needed")).help(
+                "name a folder; to move one file alone, name its folder and add --include with its name",
+            )
         }
         _ => io_failed(error, shown),
     };

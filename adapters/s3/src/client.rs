@@ -93,12 +93,12 @@ impl Client {
         sent.map_err(|error| self.named(error))
     }
 
-    /// A failure that concerns the bucket names it, whatever was asked for.
+    /// A failure that concerns the bucket names it, whatever was asked for; a refusal names the right.
     fn named(&self, error: Error) -> Error {
         if error.kind() == ErrorKind::BucketNotFound {
             return error.with("bucket", &self.bucket);
         }
-        error
+        error::with_right(error, &self.bucket)
     }
 
     /// Sends a write under its condition, in the forms of an ETag that the server may want.

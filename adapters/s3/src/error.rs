@@ -1,6 +1,6 @@
 //! What a failed reply means: one table.
 
-use cabotage_core::{Error, ErrorKind, Result, Timestamp};
+use cabotage_core::{Error, ErrorKind, Operation, Result, Timestamp};
 use http::header::DATE;
 use http::{HeaderMap, StatusCode};
 
@@ -150,7 +150,8 @@ pub(crate) fn root_of(bytes: &[u8], expected: &str) -> Result<xml::Element> {
     }
     if root.name != expected {
         let message = format!("the server answered <{}> instead of <{expected}>", root.name);
-        return Err(Error::new(ErrorKind::Protocol, message));
+        return Err(Error::new(ErrorKind::Protocol, message)
+            .help("check the endpoint: a proxy or another service may answer there"));
     }
     Ok(root)
 }
@@ -172,6 +173,39 @@ fn build(status: Option<StatusCode>, body: &Body) -> Error {
         Some(advice) => error.help(advice),
         None => error,
     }
+}
+
+/// A refusal, with the right to ask for.
+pub(crate) fn with_right(error: Error, bucket: &str) -> Error {
+    let denied = error.kind() == ErrorKind::PermissionDenied && error.advice().is_none();
+    let Some(right) = error.operation().filter(|_| denied).and_then(right) else { return error };
+    let resource =
+        if right == LIST { format!("the bucket {bucket}") } else { format!("the objects of {bucket}") };
+    error.help(format!(
+        "ask for {right} on {resource} for this access key (its policy, or that of the bucket); `cabotage check-access` names every \
+         missing right"
+    ))
+}
+
+const LIST: &str = "s3:ListBucket";
+
+/// The actions that AWS checks for what was being done ("Actions, resources, and condition keys for Amazon S3").
+fn right(operation: Operation) -> Option<&'static str> {
+    Some(match operation {
+        Operation::List => LIST,
+        Operation::Head | Operation::Read => "s3:GetObject",
+        Operation::ReadTags => "s3:GetObjectTagging",
+        Operation::Write | Operation::WritePart | Operation::Complete => {
+            "s3:PutObject (with tags also s3:PutObjectTagging)"
+        }
+        Operation::Upload => "s3:PutObject and s3:ListBucketMultipartUploads",
+        Operation::Abort => "s3:AbortMultipartUpload",
+        Operation::SetAttributes | Operation::Copy => {
+            "s3:GetObject and s3:PutObject (with tags also s3:PutObjectTagging)"
+        }
+        Operation::Delete => "s3:DeleteObject",
+        _ => return None,
+    })
 }
 
 fn message(kind: ErrorKind, status: Option<StatusCode>, body: &Body) -> String {
@@ -200,6 +234,9 @@ fn advice(kind: ErrorKind, code: &str, body: &Body) -> Option<String> {
     let region = body.region.as_deref();
     let text = match (code, kind) {
         ("RequestTimeTooSkewed", _) => "set this machine's clock (NTP)".to_owned(),
+        (_, ErrorKind::CredentialsExpired) => {
+            "get new credentials (for temporary ones a new AWS_SESSION_TOKEN too), then run the same command again".to_owned()
+        }
         ("SignatureDoesNotMatch", _) => "check the secret key, and the region that is signed".to_owned(),
         ("QuotaExceeded", _) => "raise the quota or free space".to_owned(),
         (_, ErrorKind::InvalidConfig) => match (region, body.endpoint.as_deref()) {
@@ -297,6 +334,27 @@ mod tests {
         let error = root_of(b"<Other/>", "CopyObjectResult").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol);
         assert_eq!(root_of(b"<A><B/></A>", "A").unwrap().children.len(), 1);
+    }
+
+    #[test]
+    fn a_refusal_names_the_right() {
+        for (operation, right) in [
+            (Operation::List, "ask for s3:ListBucket on the bucket b for"),
+            (Operation::Read, "ask for s3:GetObject on the objects of b for"),
+            (Operation::Write, "s3:PutObject"),
+            (Operation::Delete, "s3:DeleteObject"),
+        ] {
+            let error = with_right(of(403, "AccessDenied").during(operation), "b");
+            assert!(error.to_string().contains(right), "{error}");
+        }
+        let other = with_right(of(403, "SignatureDoesNotMatch").during(Operation::List), "b");
+        assert!(!other.to_string().contains("ListBucket"), "{other}");
+    }
+
+    #[test]
+    fn expired_credentials_are_to_be_renewed() {
+        let error = of(400, "ExpiredToken");
+        assert!(error.to_string().contains("AWS_SESSION_TOKEN"), "{error}");
     }
 
     #[test]

@@ -40,6 +40,10 @@ pub(crate) async fn open(path: &Path, location: &Location, options: &OpenOptions
 
 fn file(path: &Path) -> Result<(PathBuf, Key)> {
     let no_file = || invalid("the path names no file");
+    if path.is_dir() {
+        let text = format!("{} is a folder, and one object is needed", path.display());
+        return Err(invalid(text).help("name a file in it; `cabotage ls` lists them"));
+    }
     let name = path.file_name().ok_or_else(no_file)?;
     let name = name.to_str().ok_or_else(|| invalid("the file's name is not UTF-8"))?;
     let folder = match path.parent() {
@@ -82,6 +86,8 @@ mod tests {
         let at = |name: &str| Location::parse(base.path().join(name).to_str().unwrap()).unwrap();
         let file = open_any(&at("f.txt"), &stores, &OpenOptions::object()).await.unwrap();
         assert_eq!(file.store.read_all(&file.key.unwrap(), 100).await.unwrap(), "bytes");
+        let no_object = open_any(&at(""), &stores, &OpenOptions::object()).await.unwrap_err();
+        assert!(no_object.to_string().contains("is a folder, and one object is needed"), "{no_object}");
         let folder = open_any(&at(""), &stores, &OpenOptions::default()).await.unwrap();
         assert_eq!((folder.prefix.as_str(), folder.key), ("", None));
         assert_eq!(folder.folder.unwrap(), base.path().canonicalize().unwrap());

@@ -75,8 +75,16 @@ fn unwritable(path: &Path, error: std::io::Error) -> Error {
         std::io::ErrorKind::StorageFull => ErrorKind::NoSpace,
         _ => ErrorKind::InvalidConfig,
     };
+    let help = match error.kind() {
+        std::io::ErrorKind::NotFound => "make its folder first, or give --report another place",
+        std::io::ErrorKind::StorageFull => {
+            "free space, or give --report another place; standard output has the same report"
+        }
+        _ => "give --report a place that can be written",
+    };
     Error::new(kind, format!("the report can't be written: {error}"))
         .about(path.to_string_lossy())
+        .help(help)
         .caused_by(error)
 }
 

@@ -95,6 +95,16 @@ fn configuration_and_credentials() {
         &["migrate", "data", "new", "--manifest", "data/m"],
         &["ls", "none"],
         &["cat", "data/none"],
+        &["cat", "data"],
+        &["head", "file:///"],
+        &["cat", "none/a"],
+        &["cat", "data/a/b"],
+        &["ls", "data/a"],
+        &["migrate", "data/a", "new"],
+        &["migrate", "data", "data/a"],
+        &["verify", "data", "none"],
+        &["migrate", "data", "new", "--report", "data"],
+        &["verify", "data", "data2", "--manifest", "none/m"],
         &["head", "data/a\u{1b}[31m\n\u{202e}\u{200b}"],
     ] {
         golden.run(&env, args);
@@ -125,7 +135,7 @@ fn servers() {
             .var("AWS_ACCESS_KEY_ID", "AK")
             .var("AWS_SECRET_ACCESS_KEY", "HUSH")
             .var("AWS_ENDPOINT_URL", &server(status, "", body));
-        golden.run(&env, &["ls", "s3://bucket/data"]);
+        golden.run(&env, &["ls", "s3://imaging/data"]);
     }
     golden.section("Azure");
     for (status, headers, body) in [
@@ -138,7 +148,7 @@ fn servers() {
     ] {
         let endpoint = server(status, headers, body);
         let text = format!("AccountName=acc;AccountKey=SFVTSA==;BlobEndpoint={endpoint}/acc");
-        golden.run(&TestEnv::new().var("AZURE_STORAGE_CONNECTION_STRING", &text), &["ls", "az://container"]);
+        golden.run(&TestEnv::new().var("AZURE_STORAGE_CONNECTION_STRING", &text), &["ls", "az://imaging"]);
     }
     golden.check();
 }

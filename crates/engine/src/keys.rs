@@ -37,7 +37,9 @@ pub(crate) async fn candidates(
 ) -> Result<BoxStream<'static, Result<Joined>>> {
     let path = file.path.to_string_lossy().into_owned();
     let opened = tokio::fs::File::open(&file.path).await.map_err(|error| {
-        Error::new(ErrorKind::InvalidConfig, format!("the list of keys can't be read: {error}")).about(&path)
+        Error::new(ErrorKind::InvalidConfig, format!("the list of keys can't be read: {error}"))
+            .about(&path)
+            .help("check the path of --keys-from")
     })?;
     let separator = if file.null_separated { 0 } else { b'\n' };
     let names =

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use cabotage_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 
+use crate::whole_file::{not_created, not_written};
 use crate::{Class, Outcome, Verdict, json_line};
 
 /// A line of the manifest. Names are whole, as JSON spells them.
@@ -56,10 +57,7 @@ impl Manifest {
     /// # Errors
     /// `InvalidConfig` when it can't be created.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).map_err(|error| {
-            Error::new(ErrorKind::InvalidConfig, format!("the manifest can't be created: {error}"))
-                .about(path.to_string_lossy())
-        })?;
+        let file = File::create(path).map_err(|error| not_created("the manifest", path, &error))?;
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
     }
 
@@ -68,10 +66,10 @@ impl Manifest {
     /// # Errors
     /// `NoSpace` when it can't be opened.
     pub(crate) fn append(path: &Path) -> Result<Self> {
-        let file = File::options().append(true).open(path).map_err(|error| {
-            Error::new(ErrorKind::NoSpace, format!("the manifest can't be written: {error}"))
-                .about(path.to_string_lossy())
-        })?;
+        let file = File::options()
+            .append(true)
+            .open(path)
+            .map_err(|error| not_written("the manifest", path, &error))?;
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
     }
 
@@ -126,7 +124,6 @@ impl Manifest {
     }
 
     fn failed(&self, error: &std::io::Error) -> Error {
-        Error::new(ErrorKind::NoSpace, format!("the manifest can't be written: {error}"))
-            .about(self.path.to_string_lossy())
+        not_written("the manifest", &self.path, error)
     }
 }

@@ -19,7 +19,8 @@ pub enum Class {
     Skipped,
     /// Failed.
     Failed,
-    /// Not written, because the destination would lose something of it.
+    /// The destination would lose something of it: not written, or taken away again. Where it replaced an earlier copy of this
+    /// job it stays, and has a `destination_etag`.
     Refused,
     /// Put off: archived at the source.
     Deferred,

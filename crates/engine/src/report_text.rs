@@ -27,7 +27,12 @@ impl Report {
             ("stored-unread", o.stored_unread, "at the destination, without that proof", false),
             ("skipped", o.skipped, "verified by an earlier run, unchanged on both sides since", false),
             ("failed", o.failed, "see below", false),
-            ("refused", o.refused, "not written: the destination would lose something of them", false),
+            (
+                "refused",
+                o.refused,
+                "the destination would lose something of them, or has lost it; see below",
+                false,
+            ),
             ("deferred", o.deferred, "archived at the source", false),
             ("conflicts", o.conflicts, "something else is in their place, and was left alone", false),
             ("vanished", o.vanished, "gone from the source between listing and reading", false),

@@ -184,7 +184,13 @@ impl Tally {
         let details: Vec<_> =
             unaccepted.iter().map(|loss| format!("{} ({})", loss.name, loss.detail)).collect();
         let names: BTreeSet<_> = unaccepted.iter().map(|loss| loss.name).collect();
-        format!("would lose {}; {} would accept it", details.join(", "), flags(&names))
+        let (details, flags) = (details.join(", "), flags(&names));
+        match outcome.destination_etag {
+            None => format!("would lose {details}; to move it all the same: {flags}"),
+            Some(_) => {
+                format!("has lost {details} at the destination and stays there; to take it as moved: {flags}")
+            }
+        }
     }
 
     fn refuses(&self, name: LossName) -> bool {

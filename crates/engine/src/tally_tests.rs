@@ -97,3 +97,23 @@ fn an_unfinished_object_with_a_reason_stops_the_run() {
     tally.take(Outcome::because("k".into(), 1, Class::Unfinished, reason));
     assert!(halt.is_cancelled());
 }
+
+/// Every loss for which an object is refused; names hide nothing. Where the object stays all the same, that is said.
+#[test]
+fn refusals_say_what_is_lost_and_what_to_do() {
+    let halt = CancellationToken::new();
+    let mut tally = tally(&halt);
+    tally.policy = Arc::new(LossPolicy::default());
+    for name in LossName::ALL.iter().copied().filter(|name| !name.accepted_by_default()) {
+        let losses = vec![Loss::new(name, "the\n\u{1b}detail"), Loss::new(LossName::TierMapped, "no matter")];
+        let mut refused = Outcome { losses, ..outcome(Class::Refused) };
+        let lost = format!("{name} (the\\n\\u{{1b}}detail)");
+        let flag = format!("--accept-loss {name} --change-job");
+        assert_eq!(tally.text(&refused), format!("k: would lose {lost}; to move it all the same: {flag}"));
+        refused.destination_etag = Some(cabotage_core::ETag::new("e"));
+        assert_eq!(
+            tally.text(&refused),
+            format!("k: has lost {lost} at the destination and stays there; to take it as moved: {flag}")
+        );
+    }
+}

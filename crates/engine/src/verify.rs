@@ -135,5 +135,7 @@ pub(crate) async fn expect_recorded(
 }
 
 fn mismatch(text: &str) -> Error {
-    Error::new(ErrorKind::VerifyMismatch, text)
+    Error::new(ErrorKind::VerifyMismatch, text).help(
+        "run the same command again, which copies it anew; if that happens again, the destination or the way to it spoils data",
+    )
 }

@@ -24,10 +24,7 @@ impl WholeFile {
     /// # Errors
     /// `InvalidConfig` when it can't be created.
     pub(crate) fn create(what: &'static str, path: &Path) -> Result<Self> {
-        let failed = |error: std::io::Error| {
-            Error::new(ErrorKind::InvalidConfig, format!("{what} can't be created: {error}"))
-                .about(path.to_string_lossy())
-        };
+        let failed = |error: std::io::Error| not_created(what, path, &error);
         let (beside, file) = if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
             (None, OpenOptions::new().write(true).open(path).map_err(failed)?)
         } else {
@@ -62,9 +59,26 @@ impl WholeFile {
     }
 
     fn failed(&self, error: &std::io::Error) -> Error {
-        Error::new(ErrorKind::NoSpace, format!("{} can't be written: {error}", self.what))
-            .about(self.path.to_string_lossy())
+        not_written(self.what, &self.path, error)
     }
+}
+
+/// A file of the run that can't be made.
+pub(crate) fn not_created(what: &str, path: &Path, error: &std::io::Error) -> Error {
+    let help = match error.kind() {
+        std::io::ErrorKind::NotFound => "make its folder first, or name another place",
+        _ => "name a place that can be written",
+    };
+    Error::new(ErrorKind::InvalidConfig, format!("{what} can't be created: {error}"))
+        .about(path.to_string_lossy())
+        .help(help)
+}
+
+/// A file of the run that can't be written any further.
+pub(crate) fn not_written(what: &str, path: &Path, error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::NoSpace, format!("{what} can't be written: {error}"))
+        .about(path.to_string_lossy())
+        .help("free space or name another place, then run again; what was done is recorded in the ledger")
 }
 
 impl Drop for WholeFile {

@@ -188,8 +188,12 @@ pub(crate) async fn copy(
     if creates && context.losses.refuses(&checked.losses) {
         remove_own(context, &prepared, &receipt).await;
     }
+    let stays = receipt.written.etag.clone().filter(|_| !creates);
     let outcome = settle(context, &prepared, receipt, checked).await?;
-    Ok(Outcome { copied: outcome.class != Class::Refused, ..outcome })
+    if outcome.class == Class::Refused {
+        return Ok(Outcome { destination_etag: stays, ..outcome });
+    }
+    Ok(Outcome { copied: true, ..outcome })
 }
 
 enum Transferred {
