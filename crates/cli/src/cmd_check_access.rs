@@ -1,9 +1,9 @@
 //! `cabotage check-access`.
 
-use cabotage::{Location, Opened, Role, Target, refuse_overlap};
+use cabotage::{Location, Opened, Role, refuse_overlap};
 use cabotage_core::{
     Access, Attributes, Detail, Error, ErrorKind, Key, ListItem, ListScope, ObjectInfo, ObjectLock, Payload,
-    ReadOptions, ReadRange, Result, Support, Tags, Versioning, WriteMode, WriteOptions,
+    ReadOptions, ReadRange, Result, Support, Tags, Versioning, WriteMode, WriteOptions, display_key,
 };
 use cabotage_engine::remove_wholly;
 use clap::Args;
@@ -14,6 +14,8 @@ use crate::exit_code::Exit;
 use crate::made_folders::MadeFolders;
 use crate::options::{Common, SseCKeys};
 use crate::output::{Failure, Output};
+use crate::run_job::open_both;
+use crate::signals::Signals;
 
 /// Beyond so many seconds servers refuse requests.
 const SKEW_MAX: u64 = 900;
@@ -62,31 +64,46 @@ enum State {
 pub(crate) async fn run(args: &CheckAccessArgs, common: &Common) -> Result<Exit, Failure> {
     let (source, destination) = (Location::parse(&args.source)?, Location::parse(&args.destination)?);
     let stores = common.stores()?;
-    let source = common
-        .open(&source, &stores, Role::Source, Target::Folder, args.keys.source_sse_c_key_file.as_deref())
-        .await?;
     let made = MadeFolders::before_opening(&destination);
-    let destination = common
-        .open(
-            &destination,
-            &stores,
-            Role::Destination,
-            Target::Folder,
-            args.keys.destination_sse_c_key_file.as_deref(),
-        )
-        .await?;
-    refuse_overlap(&source, &destination)?;
-    let mut checks = Checks::of("source", &source);
-    checks.reading().await;
-    let mut all = checks.done;
-    let mut checks = Checks::of("destination", &destination);
-    checks.writing().await;
-    all.append(&mut checks.done);
-    drop(destination);
+    let mut signals = Signals::new()?;
+    let opening = open_both((&source, &destination), &args.keys, Role::Destination, &stores, common);
+    let opened = signals.or_interrupted(opening).await;
+    let checked = match opened.and_then(|ends| refuse_overlap(&ends.0, &ends.1).map(|()| ends)) {
+        Ok(ends) => Ok(try_both(&ends, &mut signals).await),
+        Err(error) => Err(error),
+    };
     made.remove();
+    let (all, ended) = checked?;
     print(&all, args.json)?;
+    ended?;
     let complete = all.iter().all(|check| matches!(check.state, State::Ok | State::Note));
     Ok(if complete { Exit::Success } else { Exit::Incomplete })
+}
+
+/// What was found out, and whether a signal cut it short. Then what was written is taken away again.
+async fn try_both(
+    (source, destination): &(Opened, Opened),
+    signals: &mut Signals,
+) -> (Vec<Check>, Result<()>) {
+    let (mut reading, mut writing) = (Checks::of("source", source), Checks::of("destination", destination));
+    let all = async {
+        reading.reading().await;
+        writing.writing().await;
+    };
+    let finished = tokio::select! {
+        () = all => true,
+        () = signals.next() => false,
+    };
+    let ended = if finished {
+        Ok(())
+    } else {
+        let taken_back = tokio::select! {
+            taken_back = writing.take_back() => taken_back,
+            () = signals.next() => false,
+        };
+        Err(writing.interrupted(taken_back))
+    };
+    (reading.done.into_iter().chain(writing.done).collect(), ended)
 }
 
 fn print(checks: &[Check], as_json: bool) -> Result<(), Failure> {
@@ -116,11 +133,37 @@ struct Checks<'a> {
     done: Vec<Check>,
     /// Nothing more can be found out.
     lost: bool,
+    /// The object that is, or may be, at the destination for the time of a check.
+    probe: Option<Key>,
 }
 
 impl<'a> Checks<'a> {
     fn of(side: &'static str, opened: &'a Opened) -> Self {
-        Self { side, opened, done: Vec::new(), lost: false }
+        Self { side, opened, done: Vec::new(), lost: false, probe: None }
+    }
+
+    /// Removes what a check that was cut short may have written; whether nothing is left.
+    async fn take_back(&self) -> bool {
+        let Some(key) = &self.probe else { return true };
+        let removed = remove_wholly(self.opened.store.as_ref(), Some(self.opened.probe.as_ref()), key).await;
+        match removed {
+            Ok(kept) => kept.is_none(),
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        }
+    }
+
+    fn interrupted(&self, taken_back: bool) -> Error {
+        match &self.probe {
+            Some(key) if !taken_back => Error::new(
+                ErrorKind::Cancelled,
+                format!(
+                    "interrupted; the object {} may be left at the destination",
+                    display_key(key.as_str())
+                ),
+            )
+            .help("delete it by hand"),
+            _ => Error::new(ErrorKind::Cancelled, "interrupted; nothing is left at the destination"),
+        }
     }
 
     async fn reading(&mut self) {
@@ -142,13 +185,13 @@ impl<'a> Checks<'a> {
             return;
         }
         let body = || Payload::from_bytes("cabotage");
-        let written = async {
-            let key = self.probe_key()?;
-            let create = WriteOptions { mode: WriteMode::Create, ..WriteOptions::default() };
-            self.opened.store.write(&key, body(), create).await?;
-            Ok(key)
-        }
-        .await;
+        let written = match self.probe_key() {
+            Ok(key) => {
+                let create = WriteOptions { mode: WriteMode::Create, ..WriteOptions::default() };
+                self.opened.store.write(&key, body(), create).await.map(|_| key)
+            }
+            Err(error) => Err(error),
+        };
         if let Some(key) = self.right("write", Access::Write, written) {
             self.read(&key, 8).await;
             self.customer_key(&key).await;
@@ -161,7 +204,8 @@ impl<'a> Checks<'a> {
 
     async fn remove(&mut self, key: &Key) {
         let removed = remove_wholly(self.opened.store.as_ref(), Some(self.opened.probe.as_ref()), key).await;
-        let shown = cabotage_core::display_key(key.as_str());
+        let shown = display_key(key.as_str());
+        self.probe = None;
         match self.right("delete", Access::Delete, removed) {
             None => self.note("left behind", format!("the probe object {shown} stays")),
             Some(Some(why)) => {
@@ -172,8 +216,10 @@ impl<'a> Checks<'a> {
         }
     }
 
-    fn probe_key(&self) -> Result<Key> {
-        Key::new(format!("{}.cabotage-probe-{:032x}", self.opened.prefix, rand::random::<u128>()))
+    fn probe_key(&mut self) -> Result<Key> {
+        let key = Key::new(format!("{}.cabotage-probe-{:032x}", self.opened.prefix, rand::random::<u128>()))?;
+        self.probe = Some(key.clone());
+        Ok(key)
     }
 
     /// `None`: failed; `Some(None)`: no object among the first that are listed.
@@ -236,7 +282,11 @@ impl<'a> Checks<'a> {
     }
 
     async fn wrong_digest(&mut self) {
-        let probed = async { self.opened.probe.wrong_digest(&self.probe_key()?).await }.await;
+        let probed = match self.probe_key() {
+            Ok(key) => self.opened.probe.wrong_digest(&key).await,
+            Err(error) => Err(error),
+        };
+        self.probe = None;
         match probed {
             Ok(Support::Enforced) => {
                 self.push("digests", State::Ok, None, Some("a body with a wrong digest is refused".into()));
@@ -314,7 +364,7 @@ impl<'a> Checks<'a> {
                     error.kind(),
                     ErrorKind::BucketNotFound | ErrorKind::Unauthenticated | ErrorKind::Unreachable
                 );
-                self.push(what, state, right, Some(error.to_string()));
+                self.push(what, state, right, Some(without_advice(&error, denied)));
                 None
             }
         }
@@ -333,4 +383,11 @@ impl<'a> Checks<'a> {
     ) {
         self.done.push(Check { side: self.side, what, state, right, detail });
     }
+}
+
+/// A refusal's text. Its advice is the right that stands before it.
+fn without_advice(error: &Error, denied: bool) -> String {
+    let text = error.to_string();
+    let advice = error.advice().filter(|_| denied).map(|advice| format!("; {advice}"));
+    advice.and_then(|advice| text.strip_suffix(&advice)).unwrap_or(&text).to_owned()
 }

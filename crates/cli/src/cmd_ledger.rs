@@ -55,7 +55,7 @@ struct BackupArgs {
     /// The ledger's file [default: the only one in the state folder]
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// Folder of the ledgers [default: cabotage in the user's state folder]
+    /// Folder of the ledgers [default: $XDG_STATE_HOME/cabotage, else ~/.local/state/cabotage]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 }

@@ -16,10 +16,10 @@ use crate::screen::Screen;
 
 #[derive(Args, Debug)]
 pub(crate) struct RunsArgs {
-    /// Only runs of the job from here
+    /// Only runs of jobs with this source
     #[arg(requires = "destination")]
     source: Option<String>,
-    /// to there
+    /// Only runs of jobs with this destination too
     destination: Option<String>,
     #[command(flatten)]
     state: StateArg,

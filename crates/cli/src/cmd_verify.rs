@@ -45,7 +45,7 @@ pub(crate) struct VerifyArgs {
     /// Count objects that only the destination has as no difference
     #[arg(long)]
     allow_extra: bool,
-    /// Only objects that match the glob: '*.dcm' by last segment, '2024/**' by whole name
+    /// Only objects that match the glob: '*.dcm' by last segment, '2024/**' by whole name; can be given several times
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
     /// Not objects that match the glob; goes before --include
@@ -61,7 +61,7 @@ pub(crate) struct VerifyArgs {
     when: WhenArgs,
     #[command(flatten)]
     keys: SseCKeys,
-    /// Folder of the ledgers [default: cabotage in the user's state folder]
+    /// Folder of the ledgers [default: $XDG_STATE_HOME/cabotage, else ~/.local/state/cabotage]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Write the result as JSON

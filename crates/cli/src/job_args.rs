@@ -28,7 +28,7 @@ pub(crate) struct JobArgs {
     /// Which proof an object needs
     #[arg(long, value_enum, value_name = "PROOF", default_value = "server-checked")]
     verify: VerifyArg,
-    /// Move objects in spite of that loss; can be given several times
+    /// Move objects in spite of that loss, named as the report names it (tag-dropped, blob-type, …); can be given several times
     #[arg(long, value_name = "NAME")]
     accept_loss: Vec<LossName>,
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(crate) struct JobArgs {
     /// Ask for the attributes of each unchanged object where the source's listing doesn't tell them (S3)
     #[arg(long)]
     check_attributes: bool,
-    /// Only objects that match the glob: '*.dcm' by last segment, '2024/**' by whole name
+    /// Only objects that match the glob: '*.dcm' by last segment, '2024/**' by whole name; can be given several times
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
     /// Not objects that match the glob; goes before --include
@@ -66,7 +66,7 @@ pub(crate) struct JobArgs {
     pub(crate) keys: SseCKeys,
     #[command(flatten)]
     ledger: LedgerFlags,
-    /// Folder of the ledgers, which tell what is done [default: cabotage in the user's state folder]
+    /// Folder of the ledgers, which tell what is done [default: $XDG_STATE_HOME/cabotage, else ~/.local/state/cabotage]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Write the report as JSON

@@ -19,7 +19,7 @@ const TOLD: usize = 10;
 
 #[derive(Args, Debug)]
 pub(crate) struct StateArg {
-    /// Folder of the ledgers [default: cabotage in the user's state folder]
+    /// Folder of the ledgers [default: $XDG_STATE_HOME/cabotage, else ~/.local/state/cabotage]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 }

@@ -18,7 +18,7 @@ use crate::{
 /// AWS_ENDPOINT_URL_S3, …), or name:bucket/prefix for a store of the configuration file. What comes after the bucket
 /// is taken literally.
 #[derive(Debug, Parser)]
-#[command(name = "cabotage", version, after_help = exit_code::HELP, disable_help_subcommand = true)]
+#[command(name = "cabotage", version, after_help = exit_code::HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -30,6 +30,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Copies all objects of SOURCE to DESTINATION, verified; run it again for what is new or changed.
+    ///
+    /// First try `cabotage check-access SOURCE DESTINATION`, then this command with --dry-run, then without. When it was
+    /// interrupted, killed or stopped by a failure, the same command goes on where it was. Nothing is ever written to
+    /// SOURCE; at DESTINATION nothing is overwritten that this job did not write, unless --overwrite always is given.
     #[command(after_help = exit_code::HELP)]
     Migrate(Box<cmd_migrate::MigrateArgs>),
     /// The last pass, once nothing writes to SOURCE any more: migrates, compares both sides, closes the job.
@@ -67,7 +71,7 @@ pub(crate) enum Command {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
-    /// Configuration file with named stores [default: cabotage/config.toml in the user's configuration folder]
+    /// Configuration file with named stores [default: $XDG_CONFIG_HOME/cabotage/config.toml, else ~/.config/cabotage/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Provider of s3:// locations: its endpoint, limits and quirks (aws, scaleway, ovhcloud, …)
@@ -82,7 +86,7 @@ pub(crate) struct Common {
     /// How messages on standard error look
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
-    /// Log more; twice for every request
+    /// Log more: -v what happens, -vv every request too
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }

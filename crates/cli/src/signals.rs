@@ -49,7 +49,8 @@ impl Signals {
         std::process::exit(i32::from(u8::from(Exit::Interrupted)));
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

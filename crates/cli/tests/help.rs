@@ -42,6 +42,20 @@ fn help_texts() {
     }
 }
 
+/// `help VERB` is what most tools know; it is `VERB --help`.
+#[test]
+fn help_as_a_verb() {
+    let env = TestEnv::new();
+    for (asked, same) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "migrate"], &["migrate", "--help"]),
+        (&["help", "ledger", "show"], &["ledger", "show", "--help"]),
+    ] {
+        let ran = env.run(asked);
+        assert_eq!((ran.code, ran.stdout), (0, env.run(same).stdout), "{asked:?}");
+    }
+}
+
 #[test]
 fn version_and_nothing_at_all() {
     let env = TestEnv::new();

@@ -1,6 +1,6 @@
 //! What to do after a run: in words, and as the command that does it.
 
-use crate::{Report, Verify};
+use crate::{Ending, Report, Verify};
 
 impl Report {
     /// Adds what to do after a ledger was made anew.
@@ -48,7 +48,10 @@ impl Report {
         }
         if self.dry_run {
             next.push(format!("nothing was written; to move: {}", without_dry_run(command)));
-        } else if objects.failed + objects.unfinished > 0 || !self.listing_complete {
+        } else if objects.failed + objects.unfinished > 0
+            || !self.listing_complete
+            || self.ending == Ending::Stopped
+        {
             next.push(format!("to go on (what is done is not copied again): {}", again("")));
         } else if next.is_empty() {
             next.push(format!("at any time, to move what is new or changed: {}", again("")));

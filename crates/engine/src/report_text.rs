@@ -4,7 +4,7 @@ use std::fmt;
 
 use cabotage_core::Support;
 
-use crate::{Ending, Report};
+use crate::{Ending, Levels, Report};
 
 impl Report {
     fn headline(&self) -> &'static str {
@@ -66,6 +66,9 @@ impl Report {
 
     fn fmt_proof(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let l = &self.levels;
+        if self.guards.is_none() && *l == Levels::default() {
+            return Ok(());
+        }
         writeln!(f, "Proof")?;
         for (name, count, meaning) in [
             (

@@ -29,6 +29,16 @@ impl Golden {
         self.add(env, args, &ran);
     }
 
+    /// A command, what it said on both streams, and its exit code.
+    pub fn add_all(&mut self, env: &TestEnv, args: &[&str], ran: &Ran) {
+        let report: String = ran.stdout.lines().map(|line| format!("{}\n", timeless(line))).collect();
+        self.add(
+            env,
+            args,
+            &Ran { stderr: format!("{}{report}", ran.stderr), stdout: String::new(), code: ran.code },
+        );
+    }
+
     pub fn section(&mut self, title: &str) {
         write!(self.text, "== {title}\n\n").unwrap();
     }
@@ -58,12 +68,24 @@ fn neutral(env: &TestEnv, text: &str) -> String {
             format!("{all}{before}{name}{}", &piece[digits..])
         });
     }
-    for (before, after, name) in
-        [("state/cabotage/", '.', "LEDGER"), ("process PID on ", ';', "HOST, started TIME")]
-    {
+    for (before, after, name) in [
+        ("state/cabotage/", '.', "LEDGER"),
+        ("process PID on ", ';', "HOST, started TIME"),
+        (".cabotage-probe-", ':', "RANDOM"),
+        ("(ETag ", ')', "ONE, recorded OTHER"),
+    ] {
         text = cut(&text, before, after, name);
     }
     text
+}
+
+/// A line of a report without times and speeds.
+fn timeless(line: &str) -> &str {
+    match line {
+        line if line.ends_with(" UTC") => "  TIME to TIME UTC",
+        line if line.starts_with("Copied ") => line.split(", ").next().unwrap_or(line),
+        line => line,
+    }
 }
 
 /// Replaces what stands between the two by a name, wherever it stands.

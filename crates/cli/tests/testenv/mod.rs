@@ -54,8 +54,14 @@ impl TestEnv {
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
-        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
-        let ran = Ran {
+        Ran::of(self.command(args).output().unwrap())
+    }
+}
+
+impl Ran {
+    /// What came out, which is harmless.
+    pub fn of(Output { status, stdout, stderr }: Output) -> Self {
+        let ran = Self {
             code: status.code().unwrap_or(-1),
             stdout: String::from_utf8(stdout).expect("UTF-8 on stdout"),
             stderr: String::from_utf8(stderr).expect("UTF-8 on stderr"),
@@ -63,9 +69,7 @@ impl TestEnv {
         ran.assert_safe();
         ran
     }
-}
 
-impl Ran {
     /// Nothing on either stream can act on a terminal.
     fn assert_safe(&self) {
         for text in [&self.stdout, &self.stderr] {
