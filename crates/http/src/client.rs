@@ -179,7 +179,7 @@ impl HttpClient {
         if let Some(renewal) = *before {
             return Err(credentials.refusal(refusal, renewal));
         }
-        let renewal = credentials.renew(service, refused, || self.0.flow.renewed()).await;
+        let renewal = credentials.renew(service, (&refusal, refused), || self.0.flow.renewed()).await;
         *before = Some(renewal);
         if renewal == Renewal::Renewed { Ok(()) } else { Err(credentials.refusal(refusal, renewal)) }
     }

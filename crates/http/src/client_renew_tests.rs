@@ -56,3 +56,28 @@ async fn what_refusals_mean_when_there_are_no_others() {
         assert_eq!(queue.left(), usize::from(renewal != Renewal::Renewed), "{what}");
     }
 }
+
+#[tokio::test]
+async fn a_denial_is_looked_into_once_in_a_while() {
+    for (renewal, taken) in [(Renewal::Renewed, true), (Renewal::Same, true), (Renewal::Renewed, false)] {
+        let what = format!("{renewal:?} {taken}");
+        let (queue, client) = server().await;
+        let service = TestService { renewal: Some(renewal), ..TestService::default() };
+        if taken {
+            queue.push(Answer::new(200));
+            client.send(&service, get("/b/k")).await.unwrap();
+        }
+        queue.push(refusal("permission-denied"));
+        let helps = taken && renewal == Renewal::Renewed;
+        if helps {
+            queue.push(Answer::new(200));
+        }
+        assert_eq!(client.send(&service, get("/b/k")).await.is_ok(), helps, "{what}");
+        for _ in 0..3 {
+            queue.push(refusal("permission-denied"));
+            let error = client.send(&service, get("/b/k")).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{what}");
+        }
+        assert_eq!(service.refreshed.load(Ordering::SeqCst), u32::from(taken), "{what}");
+    }
+}

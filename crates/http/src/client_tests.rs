@@ -392,7 +392,7 @@ async fn what_was_signed_by_a_wrong_clock_is_sent_again() {
         for reply in replies {
             queue.push(reply);
         }
-        let service = TestService::default();
+        let service = TestService { renewal: Some(crate::Renewal::Same), ..TestService::default() };
         client.send(&service, get("/b/k")).await.unwrap();
         let _ = client.send(&service, get("/b/k")).await;
         assert_eq!(service.signed.load(Ordering::SeqCst), 1 + sent, "{text}");

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use cabotage_core::{Error, ErrorKind, Result};
 use tokio::sync::Mutex;
@@ -53,12 +54,22 @@ impl<T> fmt::Debug for Renew<T> {
 pub(crate) struct Credentials {
     generation: AtomicU64,
     taken: AtomicBool,
-    last: Mutex<Renewal>,
+    last: Mutex<Lookup>,
 }
+
+/// The last time that credentials were looked up.
+#[derive(Clone, Copy, Debug)]
+struct Lookup {
+    outcome: Renewal,
+    at: Option<Instant>,
+}
+
+/// How long no denial makes credentials be looked up again: most are for want of a right.
+const PAUSE: Duration = Duration::from_secs(10);
 
 impl Default for Credentials {
     fn default() -> Self {
-        let last = Mutex::new(Renewal::Fixed);
+        let last = Mutex::new(Lookup { outcome: Renewal::Fixed, at: None });
         Self { generation: AtomicU64::new(0), taken: AtomicBool::new(false), last }
     }
 }
@@ -75,20 +86,35 @@ impl Credentials {
     }
 
     /// Gets new ones after those of that generation were refused, once for all that were refused with them.
-    pub(crate) async fn renew(&self, service: &dyn Service, refused: u64, renewed: impl Fn()) -> Renewal {
+    ///
+    /// A denial may be a right that is missing: it is looked into only where the server took the credentials before, and
+    /// not again and again.
+    pub(crate) async fn renew(
+        &self,
+        service: &dyn Service,
+        (refusal, refused): (&Error, u64),
+        renewed: impl Fn(),
+    ) -> Renewal {
+        let denied = refusal.kind() == ErrorKind::PermissionDenied;
         let mut last = self.last.lock().await;
-        if self.generation() == refused {
-            *last = service.refresh().await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "credentials were refused, and new ones can't be read");
-                Renewal::Same
-            });
-            tracing::debug!(outcome = ?*last, "credentials were refused and looked up anew");
-            self.generation.fetch_add(1, Ordering::Release);
-            if *last == Renewal::Renewed {
-                renewed();
-            }
+        if self.generation() != refused {
+            return last.outcome;
         }
-        *last
+        let lately = last.at.is_some_and(|at| at.elapsed() < PAUSE);
+        if denied && (lately || !self.taken.load(Ordering::Relaxed)) {
+            return Renewal::Same;
+        }
+        let outcome = service.refresh().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "credentials were refused, and new ones can't be read");
+            Renewal::Same
+        });
+        tracing::debug!(?outcome, "credentials were refused and looked up anew");
+        *last = Lookup { outcome, at: Some(Instant::now()) };
+        self.generation.fetch_add(1, Ordering::Release);
+        if outcome == Renewal::Renewed {
+            renewed();
+        }
+        outcome
     }
 
     /// The refusal, as what it means now that new credentials don't help.
@@ -96,6 +122,9 @@ impl Credentials {
     /// What worked before and is refused now has expired or was replaced. Where it may still be renewed, that is
     /// `CredentialsExpired`: worth waiting for. Otherwise `Unauthenticated`.
     pub(crate) fn refusal(&self, error: Error, renewal: Renewal) -> Error {
+        if error.kind() == ErrorKind::PermissionDenied {
+            return error;
+        }
         let expired = error.kind() == ErrorKind::CredentialsExpired || self.taken.load(Ordering::Relaxed);
         match renewal {
             Renewal::Renewed | Renewal::Same if expired => error.into_kind(ErrorKind::CredentialsExpired),

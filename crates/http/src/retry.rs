@@ -52,7 +52,10 @@ impl Failure {
     /// A digest that didn't match isn't sent again from here: the same bytes would go out.
     pub(crate) fn reply(error: Error, headers: &HeaderMap) -> Self {
         let again = match error.kind() {
-            ErrorKind::CredentialsExpired | ErrorKind::Unauthenticated => Again::Refresh,
+            // Ceph denies a withdrawn key what it would deny for want of a right.
+            ErrorKind::CredentialsExpired | ErrorKind::Unauthenticated | ErrorKind::PermissionDenied => {
+                Again::Refresh
+            }
             ErrorKind::DigestMismatch => Again::Never,
             ErrorKind::Unreachable => Again::Few,
             kind if disposition(kind, Scope::Object) == Disposition::Retry => Again::Yes,
