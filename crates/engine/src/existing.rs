@@ -83,15 +83,15 @@ pub(crate) async fn recognise(
                 if outcome.class == Class::Refused && context.options.overwrite != Overwrite::Never => {}
             settled => return settled,
         }
-    } else if ours {
-        context.ledger.record(stale_row(context, name, there, stored)).await?;
-        if context.options.overwrite == Overwrite::Never {
-            let text = "the source changed since it was copied, and --overwrite never was given";
-            return Err(conflict(text).on(&key));
-        }
-    } else {
+    } else if !ours {
         context.ledger.drop_intent(name).await?;
         return replace_foreign(context, name, listed, there).await;
+    }
+    // The intent of the copy that follows would forget whose this is.
+    context.ledger.record(stale_row(context, name, there, stored)).await?;
+    if !current && context.options.overwrite == Overwrite::Never {
+        let text = "the source changed since it was copied, and --overwrite never was given";
+        return Err(conflict(text).on(&key));
     }
     copy(context, name, listed, replacing(there.etag.as_ref())).await
 }

@@ -86,6 +86,8 @@ const SHOWN: &[(&str, &[u64])] = &[
     ("an object of ours was told as gone, and taken for a stranger's when it was there again", &[1573]),
     ("what the destination didn't list and had was forgotten by --delete", &[62]),
     ("an object of ours that was listed as before was adopted for its size", &[7884]),
+    ("an end that was down when its guards were asked stopped the run", &[1612, 1920, 2287, 2534, 3478]),
+    ("a copy that replaced one with losses and was cut off forgot whose that one was", &[5810]),
     ("a stranger's folder marker where the source can have none", &[1290, 1493, 2918, 4054]),
 ];
 /// No seed takes as long as that; one that does hangs.
