@@ -236,10 +236,18 @@ async fn settle(context: &Context, candidate: &Candidate) -> Fate {
     };
     match fate {
         Fate::Deleted | Fate::Forgotten => {
-            context.ledger.forget(&candidate.name).await.map_or_else(Fate::Failed, |()| fate)
+            forget(context, candidate).await.map_or_else(Fate::Failed, |()| fate)
         }
         _ => fate,
     }
+}
+
+/// The sidecar first: a run that dies in between finds the row, and tries again.
+async fn forget(context: &Context, candidate: &Candidate) -> Result<()> {
+    if let Some(keeping) = &context.keeping {
+        keeping.forget(&context.destination_key(&candidate.name)?).await?;
+    }
+    context.ledger.forget(&candidate.name).await
 }
 
 async fn reason_to_keep(context: &Context, candidate: &Candidate) -> Result<Option<String>> {

@@ -403,3 +403,23 @@ async fn a_dry_run_writes_no_sidecar_and_tells_what_would_be_kept() {
     assert_eq!(report.losses[&LossName::TagDropped].sidecar, 1, "{report}");
     assert_eq!(keys(&trip.sidecars).await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn the_sidecar_of_a_deleted_object_goes_with_it() {
+    let trip = Trip::new();
+    for name in ["gone", "stays"] {
+        put_with(&trip.out.source, name, "content", rich()).await;
+    }
+    trip.go_out().await;
+    assert_eq!(trip.kept().await.len(), 2);
+    trip.out
+        .source
+        .delete(&Key::new("gone").unwrap(), cabotage_core::DeleteOptions::default())
+        .await
+        .unwrap();
+    let delete = Some(cabotage_engine::DeletePolicy { max_shrink: 100, ..Default::default() });
+    let report = trip.out.run_with(Options { delete, ..trip.keeping() }).await;
+    assert_eq!(report.deletion.unwrap().deleted.objects, 1);
+    assert_eq!(keys(&trip.out.destination).await, ["stays"]);
+    assert_eq!(trip.kept().await.len(), 1, "a sidecar without an object stays");
+}

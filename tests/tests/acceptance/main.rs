@@ -28,6 +28,7 @@ mod passes;
 mod reading;
 mod resume;
 mod round_trip;
+mod sidecars;
 mod signals;
 mod tagless;
 mod throttle;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
     .collect();
     let all = [
         round_trip::cases(),
+        sidecars::cases(),
         parts::cases(),
         hostile::cases(),
         again::cases(),
