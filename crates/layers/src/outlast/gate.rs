@@ -69,6 +69,8 @@ struct Inner {
 struct State {
     /// Whether the endpoint has answered once.
     known: bool,
+    /// Whether it has answered a listing.
+    listed: bool,
     phase: Phase,
     /// Whether each of the latest calls failed.
     recent: VecDeque<bool>,
@@ -165,6 +167,15 @@ impl Gate {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of a listing that was answered.
+    pub(super) fn listed(&self) {
+        self.state().listed = true;
+    }
+
+    pub(super) fn has_listed(&self) -> bool {
+        self.state().listed
     }
 
     /// Waits until a call may be sent.

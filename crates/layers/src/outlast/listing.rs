@@ -64,6 +64,7 @@ impl Listing {
         };
         let item = stream.next().await.transpose()?;
         if let Some(pass) = self.pass.take() {
+            self.line.gate.listed();
             self.line.gate.answered(pass);
         }
         self.attempts = if item.is_some() { 0 } else { self.attempts };

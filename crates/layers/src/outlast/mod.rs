@@ -16,6 +16,8 @@ use cabotage_core::{
 };
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 pub use gate::{Gate, OutageWatch, Outages};
 
@@ -25,7 +27,8 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Holds calls back while their endpoint is down, and sends those again that failed for that: to the caller they are late,
 /// not failed. A listing goes on after the last key that it gave, unless it is unordered or lists versions.
 ///
-/// What can't be told from a failure of the call itself is passed on. A write that is sent again may find what its first
+/// A denial is the call's own as long as the first object can still be listed; where that was allowed before and is denied too,
+/// all are shut out, and the endpoint counts as down. What can't be told from a failure of the call itself is passed on. A write that is sent again may find what its first
 /// try has left, as after any lost reply: `PreconditionFailed` under [`Create`](cabotage_core::WriteMode). The start of an
 /// upload is sent again only if it can't have reached the endpoint. What fails at
 /// the source of a written body, told by [`Operation::Read`], is passed on and no sign of this endpoint. A body that
@@ -41,13 +44,15 @@ struct Line {
     inner: Arc<dyn Storage>,
     gate: Gate,
     prefix: String,
+    /// When it was last asked whether a denial is meant for all, and whether it was.
+    denials: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
 impl Outlast {
     /// Outlasts that store's outages behind that gate. The question is a listing of the first object beneath the prefix.
     #[must_use]
     pub fn new(inner: Arc<dyn Storage>, gate: Gate, prefix: impl Into<String>) -> Self {
-        Self { line: Line { inner, gate, prefix: prefix.into() } }
+        Self { line: Line { inner, gate, prefix: prefix.into(), denials: Arc::default() } }
     }
 }
 
@@ -56,9 +61,31 @@ impl Line {
     async fn ask(&self) -> Result<()> {
         let mut listing = self.inner.list(ListScope::prefix(&self.prefix));
         match tokio::time::timeout(ASK_TIMEOUT, listing.next()).await {
-            Ok(answer) => answer.transpose().map(drop),
+            Ok(Some(Err(error))) if error.kind() == ErrorKind::PermissionDenied && self.gate.has_listed() => {
+                Err(error.into_kind(ErrorKind::AccountDenied))
+            }
+            Ok(answer) => answer.transpose().map(|_| self.gate.listed()),
             Err(_) => Err(Error::new(ErrorKind::Timeout, format!("no answer within {ASK_TIMEOUT:?}"))),
         }
+    }
+
+    /// A call that is denied, where a listing that was allowed before is denied too, is shut out with all others: a right or a
+    /// key was withdrawn. A question that began after the call counts for it.
+    async fn denied(&self, error: Error, began: Instant) -> Error {
+        if error.kind() != ErrorKind::PermissionDenied || !self.gate.has_listed() {
+            return error;
+        }
+        let mut denials = self.denials.lock().await;
+        let is_for_all = match *denials {
+            Some((asked, is_for_all)) if asked >= began => is_for_all,
+            _ => {
+                let asked = Instant::now();
+                let is_for_all = self.ask().await.is_err_and(|e| e.kind() == ErrorKind::AccountDenied);
+                *denials = Some((asked, is_for_all));
+                is_for_all
+            }
+        };
+        if is_for_all { error.into_kind(ErrorKind::AccountDenied) } else { error }
     }
 
     async fn enter(&self, operation: Operation) -> Result<gate::Pass> {
@@ -86,6 +113,7 @@ impl Line {
     {
         let mut pass = self.enter(operation).await?;
         loop {
+            let began = Instant::now();
             match once().await {
                 Ok(value) => {
                     self.gate.answered(pass);
@@ -95,6 +123,7 @@ impl Line {
                     return Err(error);
                 }
                 Err(error) => {
+                    let error = self.denied(error, began).await;
                     let again = self.gate.failed(pass, error, self).await;
                     let (next, error) = again.map_err(|error| error.during(operation))?;
                     if !after(&error) {

@@ -161,7 +161,7 @@ async fn a_failure_of_the_objects_own_is_passed_on() {
         let key = if kind == ErrorKind::Timeout { "b" } else { "c" };
         assert_eq!(bench.head(key).await.unwrap_err().kind(), kind);
     }
-    assert_eq!(bench.faults.calls(Operation::List), 1, "the endpoint was asked after the timeout alone");
+    assert_eq!(bench.faults.calls(Operation::List), 2, "each time it was asked whether it answers");
     assert_eq!(bench.events(), (0, 0));
 }
 
@@ -303,4 +303,27 @@ async fn the_start_of_an_upload_whose_reply_is_lost_is_not_sent_again() {
     assert_eq!(open.len(), 1);
     bench.outage(ErrorKind::Unreachable, HOUR);
     bench.store.start_upload(&key, WriteOptions::default()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_is_withdrawn_from_all_is_an_outage_and_one_that_was_never_there_is_not() {
+    let denied =
+        |operation, calls| Rule::new(operation, Effect::Fail(ErrorKind::PermissionDenied)).calls(calls);
+    let rules = || vec![denied(Operation::Head, Calls::From(2)), denied(Operation::List, Calls::From(2))];
+    let bench = plain(rules()).await;
+    let listed: Vec<ListItem> = bench.store.list(ListScope::default()).try_collect().await.unwrap();
+    assert_eq!(listed.len(), 4);
+    let ended = bench.ended.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(HOUR).await;
+        ended.cancel();
+    });
+    let error = bench.head("b").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled, "it waited: {error}");
+    assert_eq!(bench.events(), (1, 0));
+
+    let never_listed =
+        plain(vec![denied(Operation::Head, Calls::From(2)), denied(Operation::List, Calls::From(1))]).await;
+    assert_eq!(never_listed.head("b").await.unwrap_err().kind(), ErrorKind::PermissionDenied);
+    assert_eq!(never_listed.events(), (0, 0));
 }
