@@ -52,7 +52,12 @@ fn attributes_on_the_wire_and_back() {
     headers.insert("last-modified", "Tue, 24 Nov 2026 21:49:13 GMT".parse().unwrap());
     headers.insert("x-amz-version-id", "null".parse().unwrap());
     let profile = cabotage_providers::find("ceph").unwrap();
+    headers.insert("x-amz-tagging-count", "1".parse().unwrap());
+    let counted = super::info(&key(), 5, &headers, profile).unwrap();
+    assert_eq!(counted.attributes, Some(attributes.clone()), "which tags there are is not told");
+    headers.remove("x-amz-tagging-count");
     let info = info(&key(), 5, &headers, profile).unwrap();
+    attributes.tags = Some(Tags::new());
     assert_eq!(info.attributes, Some(attributes));
     assert_eq!(info.etag, Some(ETag::new("abc")));
     assert_eq!(info.version, None);

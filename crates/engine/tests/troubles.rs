@@ -156,7 +156,7 @@ async fn a_crash_at_any_moment_loses_nothing_and_is_no_conflict() {
 #[tokio::test]
 async fn a_stop_finishes_what_is_in_flight() {
     let mut bench = filled(200).await;
-    let delay = Rule::new(Operation::Write, Effect::Delay(Duration::from_millis(5)));
+    let delay = Rule::new(Operation::Write, Effect::Delay(Duration::from_millis(50)));
     bench.destination_faults = Some(Faults::new(vec![delay]));
     let (stop, progress) = (Stop::default(), Arc::new(Progress::default()));
     let observer = Arc::new(Events::default());

@@ -10,6 +10,7 @@ use crate::migration::{Home, Migration};
 
 crate::cases! {
     an_s3_key_is_replaced_in_mid_run needs ["rgw", "rgw-admin"],
+    a_key_without_a_successor_is_waited_for needs ["rgw", "rgw-admin"],
     s3_keys_in_files_are_replaced_in_mid_run needs ["rgw", "rgw-admin"],
     a_signature_expires_and_its_file_holds_another needs ["azurite"],
     a_new_signature_that_comes_late_is_waited_for needs ["azurite"],
@@ -92,23 +93,39 @@ impl Keys {
     }
 }
 
+fn profile(raw: &RawS3) -> String {
+    format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", raw.access_key, raw.secret_key)
+}
+
 /// The keys of a profile, in `~/.aws/credentials`.
 fn an_s3_key_is_replaced_in_mid_run() {
     let keys = Keys::new();
     let proxy = slow(&keys.first.endpoint);
     let home = Home::new().variable("AWS_ENDPOINT_URL_S3", proxy.url()).variable("AWS_REGION", "us-east-1");
-    let profile = |raw: &RawS3| {
-        format!(
-            "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
-            raw.access_key, raw.secret_key
-        )
-    };
     write_whole(&home, ".aws/credentials", &profile(&keys.first));
     let tree = generate(&home.path("in"), OBJECTS, 41);
     let mut running = home.start(&home.text("in"), &format!("s3://{}", keys.bucket), FLAGS);
     keys.arrived(&mut running, &keys.first);
     keys.replace(|second| write_whole(&home, ".aws/credentials", &profile(second)));
     outlived(&home, running.wait(), "destination", &tree);
+    keys.remove();
+}
+
+/// Ceph may call a withdrawn key a missing right: it is one for all.
+fn a_key_without_a_successor_is_waited_for() {
+    let keys = Keys::new();
+    let proxy = slow(&keys.first.endpoint);
+    let home = Home::new().variable("AWS_ENDPOINT_URL_S3", proxy.url()).variable("AWS_REGION", "us-east-1");
+    write_whole(&home, ".aws/credentials", &profile(&keys.first));
+    let tree = generate(&home.path("in"), OBJECTS, 43);
+    let mut running = home.start(&home.text("in"), &format!("s3://{}", keys.bucket), FLAGS);
+    keys.arrived(&mut running, &keys.first);
+    keys.replace(|_| {});
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(!running.has_ended(), "it did not wait");
+    write_whole(&home, ".aws/credentials", &profile(&keys.second));
+    let done = outlived(&home, running.wait(), "destination", &tree);
+    assert_eq!(done.report["endpoints"]["destination"]["outages"], 1, "{}", done.run);
     keys.remove();
 }
 
@@ -212,7 +229,7 @@ fn a_new_signature_that_comes_late_is_waited_for() {
     let signed = Signed::new();
     signed.sign(SHORT);
     let running = signed.start(&[]);
-    std::thread::sleep(Duration::from_secs(SHORT.unsigned_abs() + 4));
+    std::thread::sleep(Duration::from_secs(SHORT.unsigned_abs() + 10));
     signed.sign(3_600);
     let done = outlived(&signed.home, running.wait(), "source", &signed.tree);
     done.run.says("no longer takes the credentials since");
