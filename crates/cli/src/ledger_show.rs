@@ -95,6 +95,7 @@ fn of_row(row: &Row) -> Value {
         "attributes": hex(row.attributes.as_ref()),
         "destination_attributes": hex(row.destination_attributes.as_ref()),
         "losses": row.losses.iter().map(|loss| loss.as_str()).collect::<Vec<_>>(),
+        "in_sidecar": row.in_sidecar,
         "run": row.run,
         "attempts": row.attempts,
         "started": text(row.started),

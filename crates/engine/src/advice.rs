@@ -62,8 +62,9 @@ impl Report {
 }
 
 fn spell(command: Option<&str>, flags: &str) -> String {
-    let command = command.unwrap_or("the same command");
-    if flags.is_empty() { command.to_owned() } else { format!("{command} {flags}") }
+    // What it was given for is done.
+    let command = command.unwrap_or("the same command").replace(" --change-job", "");
+    if flags.is_empty() { command } else { format!("{command} {flags}") }
 }
 
 fn without_dry_run(command: Option<&str>) -> String {

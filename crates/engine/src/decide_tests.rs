@@ -20,6 +20,7 @@ fn row(source: &str, destination: &str, verdict: Verdict) -> Row {
         attributes: None,
         verdict,
         losses: Vec::new(),
+        in_sidecar: false,
         run: 1,
         finished: Timestamp::UNIX_EPOCH,
         attempts: 1,

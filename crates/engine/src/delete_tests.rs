@@ -14,6 +14,7 @@ fn row(verdict: Verdict) -> Row {
         attributes: None,
         verdict,
         losses: Vec::new(),
+        in_sidecar: false,
         run: 1,
         finished: cabotage_core::Timestamp::UNIX_EPOCH,
         attempts: 1,

@@ -24,6 +24,7 @@ fn row(name: &str) -> Row {
         attributes: None,
         verdict: Verdict::ServerChecked,
         losses: vec![],
+        in_sidecar: false,
         run: 1,
         finished: Timestamp::UNIX_EPOCH,
         attempts: 1,

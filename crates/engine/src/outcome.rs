@@ -108,6 +108,8 @@ pub struct Outcome {
     pub destination_etag: Option<ETag>,
     /// What it lost, or would have lost where it was refused.
     pub losses: Vec<Loss>,
+    /// Whether a sidecar keeps what it lost.
+    pub in_sidecar: bool,
     /// Why it failed or conflicts.
     pub error: Option<Error>,
     /// Attempts that were made in this run; 0 when it was decided without one.
@@ -129,6 +131,7 @@ impl Outcome {
             source_etag: None,
             destination_etag: None,
             losses: Vec::new(),
+            in_sidecar: false,
             error: None,
             attempts: 0,
         }

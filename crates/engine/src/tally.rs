@@ -147,7 +147,9 @@ impl Tally {
             let count = totals.losses.entry(name).or_default();
             *match (outcome.class, self.policy.fate(name)) {
                 (Class::Refused, _) => &mut count.refused,
-                (_, LossFate::Sidecar) => &mut count.sidecar,
+                (Class::Planned, LossFate::Sidecar) => &mut count.sidecar,
+                // An earlier run may have moved it before there were sidecars.
+                (_, LossFate::Sidecar) if outcome.in_sidecar => &mut count.sidecar,
                 _ => &mut count.accepted,
             } += 1;
         }

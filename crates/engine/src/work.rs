@@ -264,6 +264,7 @@ pub(crate) async fn settle(
     }
     losses.sort();
     keep_sidecar(context, prepared, receipt.sha256, &checked.info, &losses).await?;
+    let in_sidecar = context.keeping.is_some() && context.losses.keeps(&losses);
     let mut names: Vec<_> = losses.iter().map(|loss| loss.name).collect();
     names.dedup();
     let row = Row {
@@ -277,6 +278,7 @@ pub(crate) async fn settle(
         attributes: prepared.source.attributes.as_ref().map(cabotage_core::Attributes::digest),
         verdict: checked.verdict,
         losses: names,
+        in_sidecar,
         run: context.run,
         finished: Timestamp::now(),
         attempts: context.effort.attempts,
@@ -290,6 +292,7 @@ pub(crate) async fn settle(
         source_etag: prepared.source.etag.clone(),
         destination_etag: checked.info.etag,
         losses,
+        in_sidecar,
         ..Outcome::new(Arc::clone(&prepared.name), prepared.source.size, class_of(context, checked.verdict))
     })
 }
@@ -327,6 +330,7 @@ pub(crate) fn known(name: &Arc<str>, row: &Row, class: Class) -> Outcome {
         source_etag: row.source_etag.clone(),
         destination_etag: row.destination_etag.clone(),
         losses: row.losses.iter().map(|name| Loss::new(*name, "in an earlier run")).collect(),
+        in_sidecar: row.in_sidecar,
         ..Outcome::new(Arc::clone(name), row.size, class)
     }
 }

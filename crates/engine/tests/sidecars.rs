@@ -423,3 +423,18 @@ async fn the_sidecar_of_a_deleted_object_goes_with_it() {
     assert_eq!(keys(&trip.out.destination).await, ["stays"]);
     assert_eq!(trip.kept().await.len(), 1, "a sidecar without an object stays");
 }
+
+#[tokio::test]
+async fn what_was_moved_without_a_sidecar_is_not_said_to_be_kept() {
+    let trip = Trip::new();
+    put(&trip.out.source, "before", "content").await;
+    let before = trip.out.run_with(trip.out.options()).await;
+    assert_eq!(before.losses[&LossName::ModifiedTime].accepted, 1, "{before}");
+    put(&trip.out.source, "since", "content").await;
+    for _ in 0..2 {
+        let report = trip.go_out().await;
+        let count = report.losses[&LossName::ModifiedTime];
+        assert_eq!((count.accepted, count.sidecar, count.refused), (1, 1, 0), "{report}");
+        assert_eq!(trip.kept().await.len(), 1);
+    }
+}

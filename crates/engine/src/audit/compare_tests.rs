@@ -22,6 +22,7 @@ fn row() -> Row {
         attributes: None,
         verdict: Verdict::ServerChecked,
         losses: Vec::new(),
+        in_sidecar: false,
         run: 1,
         finished: Timestamp::UNIX_EPOCH,
         attempts: 1,

@@ -46,6 +46,7 @@ pub(super) fn row(name: &str) -> Row {
         attributes: None,
         verdict: Verdict::ServerChecked,
         losses: vec![],
+        in_sidecar: false,
         run: 1,
         finished: Timestamp::from_millisecond(1_700_000_001_234).unwrap(),
         attempts: 2,
@@ -110,6 +111,7 @@ async fn every_value_comes_back() {
         attributes: Some(Sha256::of(b"attributes")),
         verdict: Verdict::ReadBack,
         losses: LossName::ALL.to_vec(),
+        in_sidecar: true,
         run: 7,
         ..row("full")
     };

@@ -63,6 +63,8 @@ pub struct Row {
     pub verdict: Verdict,
     /// What it lost on the way.
     pub losses: Vec<LossName>,
+    /// Whether a sidecar keeps them.
+    pub in_sidecar: bool,
     /// The run that did it.
     pub run: i64,
     /// When it was done; whole milliseconds are kept.

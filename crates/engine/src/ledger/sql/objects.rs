@@ -4,8 +4,8 @@ use cabotage_core::{ETag, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row as SqlRow, params};
 
 use super::values::{
-    digest_at, etag_at, losses_at, losses_text, maybe_moment_at, modified_at, moment_at, name_at, signed,
-    size_at, verdict_at,
+    digest_at, etag_at, in_sidecar_at, kept_losses_text, losses_at, maybe_moment_at, modified_at, moment_at,
+    name_at, signed, size_at, verdict_at,
 };
 use crate::{Intent, Row};
 
@@ -28,7 +28,7 @@ pub(in crate::ledger) fn put_row(conn: &Connection, row: &Row) -> Result<()> {
         row.destination_version,
         row.attributes.as_ref().map(|digest| &digest.0[..]),
         row.verdict.as_str(),
-        losses_text(&row.losses),
+        kept_losses_text(&row.losses, row.in_sidecar),
         row.run,
         row.finished.as_millisecond(),
         row.attempts,
@@ -106,6 +106,7 @@ fn row_of(row: &SqlRow<'_>) -> Result<Row> {
         attributes: digest_at(row, 8)?,
         verdict: verdict_at(row, 9)?,
         losses: losses_at(row, 10)?,
+        in_sidecar: in_sidecar_at(row, 10)?,
         run: row.get(11)?,
         finished,
         attempts: row.get(13)?,

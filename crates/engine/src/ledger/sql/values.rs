@@ -51,12 +51,24 @@ pub(super) fn verdict_at(row: &SqlRow<'_>, index: usize) -> Result<Verdict> {
         .ok_or_else(|| unreadable(index, Type::Text, format!("no verdict is named '{name}'")))
 }
 
+/// Stands after the names of losses that a sidecar keeps.
+const KEPT: &str = "in-sidecar";
+
+pub(super) fn in_sidecar_at(row: &SqlRow<'_>, index: usize) -> Result<bool> {
+    Ok(row.get_ref(index)?.as_str()?.split(',').any(|name| name == KEPT))
+}
+
+pub(super) fn kept_losses_text(losses: &[LossName], in_sidecar: bool) -> String {
+    let text = losses_text(losses);
+    if in_sidecar { format!("{text},{KEPT}") } else { text }
+}
+
 pub(super) fn losses_at(row: &SqlRow<'_>, index: usize) -> Result<Vec<LossName>> {
     let names: String = row.get(index)?;
     let parse = |name: &str| name.parse().map_err(|_| format!("no loss is named '{name}'"));
     names
         .split(',')
-        .filter(|name| !name.is_empty())
+        .filter(|name| !name.is_empty() && *name != KEPT)
         .map(|name| parse(name).map_err(|what| unreadable(index, Type::Text, what)))
         .collect()
 }
