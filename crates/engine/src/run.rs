@@ -76,9 +76,11 @@ pub(crate) async fn run_as(
     let files = Files::create(&job.options)?;
     let export = AclExport::start(&job)?;
     let halts = Halts::new(&stop);
+    // Asked beside the gate: a listing that is answered says nothing of writes, and without an answer there are heads.
+    let confirming = Confirming::start(&job.destination.store, &job.destination.prefix);
     let ends = (&mut job.source, &mut job.destination);
     let gates = endpoints::guard(ends, job.options.max_outage, &halts.drain, &progress, &observer);
-    let context = open(kind, job, gates, ledger, progress, observer.as_ref()).await?;
+    let context = open(kind, job, gates, confirming, ledger, progress, observer.as_ref()).await?;
     let intents = if context.options.dry_run {
         context.ledger.intents().await?.into_iter().map(|intent| (intent.name.clone(), intent)).collect()
     } else {
@@ -150,6 +152,7 @@ async fn open(
     kind: RunKind,
     job: Job,
     gates: Gates,
+    confirming: Option<Confirming>,
     ledger: Ledger,
     progress: Arc<Progress>,
     observer: &dyn Observer,
@@ -173,7 +176,6 @@ async fn open(
     let access_lists =
         source.probe.as_ref().is_some_and(|probe| probe.access_lists(&source.prefix).is_some());
     source.store = Arc::new(ReadOnly::new(source.store));
-    let confirming = Confirming::start(&job.destination.store, &job.destination.prefix);
     Ok(Context {
         source,
         destination: job.destination,

@@ -17,7 +17,7 @@ async fn filled() -> Bench {
     for i in 0..200 {
         put(&bench.source, &format!("k{i:04}"), format!("content {i}")).await;
     }
-    let delay = Rule::new(Operation::Write, Effect::Delay(Duration::from_millis(5)));
+    let delay = Rule::new(Operation::Write, Effect::Delay(Duration::from_millis(50)));
     bench.destination_faults = Some(Faults::new(vec![delay]));
     bench
 }
