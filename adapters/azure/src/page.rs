@@ -4,7 +4,7 @@ use cabotage_core::{Attributes, Key, ListItem, Metadata, ObjectForm, ObjectInfo,
 use percent_encoding::percent_decode_str;
 
 use crate::info;
-use crate::xml::{self, Visit, broken};
+use crate::xml::{self, Visit, broken, no_listing};
 
 /// A page.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ pub(crate) fn parse(document: &[u8]) -> Result<Page> {
         }
         Visit::Close { .. } => Ok(()),
     })?;
-    if listing { Ok(page) } else { Err(broken("is no listing")) }
+    if listing { Ok(page) } else { Err(no_listing()) }
 }
 
 /// A blob of which some elements have been read.

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::list::{PAGE_BLOBS, PageRequest};
 use crate::store::Inner;
-use crate::xml::{self, Visit, broken};
+use crate::xml::{self, Visit, no_listing};
 
 /// A blob of which some elements have been read.
 pub(crate) trait Draft: Default + Send + 'static {
@@ -115,7 +115,7 @@ pub(crate) fn parse<D: Draft>(document: &[u8], prefix: &str) -> Result<Page<D::I
         }
         Ok(())
     })?;
-    if listing { Ok(page) } else { Err(broken("is no listing")) }
+    if listing { Ok(page) } else { Err(no_listing()) }
 }
 
 fn key_of(name: &[u8], prefix: &str) -> Result<Option<Key>> {

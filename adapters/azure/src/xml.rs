@@ -130,6 +130,11 @@ pub(crate) fn broken(what: &str) -> Error {
     Error::new(ErrorKind::Protocol, format!("the server's XML {what}"))
 }
 
+/// Well-formed XML that is something else than a listing.
+pub(crate) fn no_listing() -> Error {
+    broken("is no listing").help("check the endpoint: a proxy or another service may answer there")
+}
+
 /// Text for an element's content.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

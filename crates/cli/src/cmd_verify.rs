@@ -14,6 +14,7 @@ use jiff::Zoned;
 
 use crate::exit_code::Exit;
 use crate::job_args::state_dir;
+use crate::job_args::typed_command;
 use crate::options::{Common, SseCKeys};
 use crate::output::Failure;
 use crate::progress::Reporter;
@@ -21,7 +22,6 @@ use crate::report_file::ReportFile;
 use crate::run_job::{never, open_both, refuse_files, side, tell};
 use crate::screen::Screen;
 use crate::signals::Signals;
-use crate::typed;
 use crate::when_args::{WhenArgs, stop_in_time};
 
 #[derive(Args, Debug)]
@@ -159,7 +159,7 @@ fn options(args: &VerifyArgs, environment: &Environment) -> Result<AuditOptions>
         memory: args.memory.0,
         max_outage: args.when.max_outage.0,
         manifest: args.manifest.clone(),
-        command: Some(typed::command(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))),
+        command: Some(typed_command()),
         ..AuditOptions::new(state_dir(args.state.as_deref(), environment)?)
     })
 }

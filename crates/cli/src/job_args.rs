@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use cabotage::{ByteSize, Environment};
 use cabotage_core::{Error, ErrorKind, LossName, Result};
-use cabotage_engine::{Adopt, Invocation, Options, Overwrite, Selection, Verify};
+use cabotage_engine::{Adopt, Invocation, Options, Overwrite, Selection, TypedCommand, Verify};
 use clap::{Args, ValueEnum};
 
 use crate::ledger_flags::LedgerFlags;
 use crate::options::SseCKeys;
 use crate::sidecars::SidecarArgs;
-use crate::typed;
 use crate::when_args::WhenArgs;
 
 #[derive(Args, Debug)]
@@ -134,7 +133,7 @@ impl JobArgs {
             memory: self.memory.0,
             part_threshold: self.part_threshold.0,
             count_remnants: !self.no_remnants,
-            command: Some(typed::command(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))),
+            command: Some(typed_command()),
             invocation: invocation(),
             manifest: self.manifest.clone(),
             acl_export: self.acl_export.clone(),
@@ -142,6 +141,11 @@ impl JobArgs {
             ..Options::new(state_dir(self.state.as_deref(), environment)?)
         })
     }
+}
+
+/// What was typed, to be shown.
+pub(crate) fn typed_command() -> TypedCommand {
+    TypedCommand::new(std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()))
 }
 
 /// What was typed; none when it, or the working directory, is no text.

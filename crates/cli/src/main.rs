@@ -30,7 +30,6 @@ mod run_job;
 mod screen;
 mod sidecars;
 mod signals;
-mod typed;
 mod usage;
 mod when_args;
 

@@ -1,6 +1,7 @@
 //! What to do after a run: in words, and as the command that does it.
 
-use crate::{Ending, Report, Verify};
+use crate::typed::or_same;
+use crate::{Ending, Report, TypedCommand, Verify};
 
 impl Report {
     /// Adds what to do after a ledger was made anew.
@@ -14,7 +15,7 @@ impl Report {
     }
 
     /// Adds what to do next. `command` is the command as it was typed.
-    pub(crate) fn with_advice(mut self, verify: Verify, command: Option<&str>) -> Self {
+    pub(crate) fn with_advice(mut self, verify: Verify, command: Option<&TypedCommand>) -> Self {
         let objects = &self.objects;
         let again = |flags: &str| spell(command, flags);
         let mut next = Vec::new();
@@ -47,7 +48,7 @@ impl Report {
             ));
         }
         if self.dry_run {
-            next.push(format!("nothing was written; to move: {}", without_dry_run(command)));
+            next.push(format!("nothing was written; to move: {}", in_earnest(command)));
         } else if objects.failed + objects.unfinished > 0
             || !self.listing_complete
             || self.ending == Ending::Stopped
@@ -61,30 +62,12 @@ impl Report {
     }
 }
 
-fn spell(command: Option<&str>, flags: &str) -> String {
-    // What it was given for is done.
-    let command = command.unwrap_or("the same command").replace(" --change-job", "");
+fn spell(command: Option<&TypedCommand>, flags: &str) -> String {
+    let command = or_same(command.map(TypedCommand::next).as_ref());
     if flags.is_empty() { command } else { format!("{command} {flags}") }
 }
 
-fn without_dry_run(command: Option<&str>) -> String {
-    match command {
-        Some(command) => command.replace(" --dry-run", ""),
-        None => "the same command without --dry-run".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands() {
-        assert_eq!(
-            spell(Some("cabotage migrate a b"), "--verify read-back"),
-            "cabotage migrate a b --verify read-back"
-        );
-        assert_eq!(spell(None, ""), "the same command");
-        assert_eq!(without_dry_run(Some("cabotage migrate a b --dry-run -q")), "cabotage migrate a b -q");
-    }
+fn in_earnest(command: Option<&TypedCommand>) -> String {
+    let known = command.map(|command| command.in_earnest().to_string());
+    known.unwrap_or_else(|| "the same command without --dry-run".to_owned())
 }

@@ -11,8 +11,10 @@ use crate::decide::{change, is_as_written};
 use crate::join::{Candidate, JoinSide, Joined};
 use crate::rules::open_ledger;
 use crate::run::{joined, run_as};
+use crate::typed::or_same;
 use crate::{
-    Change, Class, Ending, Event, Job, Observer, Progress, Report, Row, RunKind, Side, Stop, run_log,
+    Change, Class, Ending, Event, Job, Observer, Progress, Report, Row, RunKind, Side, Stop, TypedCommand,
+    run_log,
 };
 
 /// Names kept in the report.
@@ -136,7 +138,7 @@ pub async fn cutover(
 }
 
 async fn conclude(mut report: Report, job: &Job, stop: &Stop, observer: &dyn Observer) -> Result<Report> {
-    let command = job.options.command.as_deref().unwrap_or("the same command");
+    let command = or_same(job.options.command.as_ref().map(TypedCommand::next).as_ref());
     if report.ending != Ending::Complete {
         report.cutover = Some(Cutover::default());
         return Ok(report);

@@ -9,7 +9,9 @@ use cabotage_core::{Error, ErrorKind, LossName, Probe, Result, Storage, StorePla
 use tokio_util::sync::CancellationToken;
 
 use crate::sidecar::Sidecars;
-use crate::{DeletePolicy, Invocation, KeysFile, LedgerOptions, LossPolicy, Selection, Verdict};
+use crate::{
+    DeletePolicy, Invocation, KeysFile, LedgerOptions, LossPolicy, Selection, TypedCommand, Verdict,
+};
 
 /// One end of a migration.
 #[derive(Clone, Debug)]
@@ -146,7 +148,7 @@ pub struct Options {
     /// Count what the source keeps beside its objects and that is not moved: snapshots, older versions, deleted objects.
     pub count_remnants: bool,
     /// The command as it was typed, for the advice at the end; never holds a secret.
-    pub command: Option<String>,
+    pub command: Option<TypedCommand>,
     /// What was typed, for the ledger: by it the run can be repeated.
     pub invocation: Option<Invocation>,
     /// The run of which some troubles are tried again by this one.

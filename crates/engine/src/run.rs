@@ -293,7 +293,7 @@ async fn conclude(
     let report = if context.options.ledger.rebuild {
         report.with_rebuild_advice()
     } else {
-        report.with_advice(context.options.verify, context.options.command.as_deref())
+        report.with_advice(context.options.verify, context.options.command.as_ref())
     };
     end_record(context, &report, stopped_by).await?;
     Ok(report)

@@ -156,7 +156,7 @@ fn report(
         ledger: ledger.path().to_string_lossy().into_owned(),
         next: Vec::new(),
     };
-    report.with_advice(options.command.as_deref())
+    report.with_advice(options.command.as_ref())
 }
 
 fn ending(totals: &Totals, allow_extra: bool, stop: &Stop) -> Ending {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use cabotage_core::{Error, ErrorKind, LossName, Result, Sha256};
 use serde::{Serialize, Serializer};
 
-use crate::{Options, Selection};
+use crate::{Options, Selection, TypedCommand};
 
 /// How the content at the source is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -135,7 +135,7 @@ pub struct AuditOptions {
     /// Where to write one JSON line per object.
     pub manifest: Option<PathBuf>,
     /// The command as it was typed, for the advice at the end; never holds a secret.
-    pub command: Option<String>,
+    pub command: Option<TypedCommand>,
 }
 
 impl AuditOptions {

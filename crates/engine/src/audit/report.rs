@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::options::{AttributeCheck, DestinationContent, SourceContent};
 use super::proof::{AttributeProof, FindingKind, Proof};
-use crate::{Ending, Endpoints, FailureGroup};
+use crate::typed::or_same;
+use crate::{Ending, Endpoints, FailureGroup, TypedCommand};
 
 /// How many objects came out how. `listed` is the sum of the next three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -135,7 +136,7 @@ impl AuditReport {
     }
 
     /// Says what was not looked for, and what to do next.
-    pub(super) fn with_advice(mut self, command: Option<&str>) -> Self {
+    pub(super) fn with_advice(mut self, command: Option<&TypedCommand>) -> Self {
         let reads_all = self.destination_content == DestinationContent::Read;
         if !reads_all {
             self.limits.push(
@@ -154,13 +155,20 @@ impl AuditReport {
                 "attributes that a listing doesn't tell (--attributes head asks for each object)".into(),
             );
         }
-        let command = command.unwrap_or("the same command");
+        let command = or_same(command);
         if matches!(self.ending, Ending::Stopped | Ending::Interrupted | Ending::TimeUp) {
             self.next.push(format!("to compare all of it: {command}"));
         }
         if self.found(FindingKind::SourceChanged) > 0 || self.found(FindingKind::Missing) > 0 {
             self.next.push(
                 "to move what is new, changed or missing: cabotage migrate with the same places".into(),
+            );
+        }
+        if self.found(FindingKind::ContentDiffers) + self.found(FindingKind::SizeDiffers) > 0 {
+            self.next.push(
+                "objects of another content or size: look at both ends first; to copy one anew, remove it at the destination, then \
+                 cabotage migrate with the same places"
+                    .into(),
             );
         }
         if self.found(FindingKind::EtagChanged) > 0 && !reads_all {
