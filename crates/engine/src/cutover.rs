@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use crate::decide::{change, is_as_written};
 use crate::join::{Candidate, JoinSide, Joined};
+use crate::ranges::{self, Ends};
 use crate::rules::open_ledger;
-use crate::run::{joined, run_as};
+use crate::run::run_as;
 use crate::typed::or_same;
 use crate::{
     Change, Class, Ending, Event, Job, Observer, Progress, Report, Row, RunKind, Side, Stop, TypedCommand,
@@ -181,7 +182,8 @@ async fn conclude(mut report: Report, job: &Job, stop: &Stop, observer: &dyn Obs
 /// Lists both sides anew, to their end unless told to stop.
 async fn compare(job: &Job, ledger: crate::Ledger, stop: &Stop, observer: &dyn Observer) -> Result<Cutover> {
     let mut cutover = Cutover::default();
-    let mut names = joined(&job.source, &job.destination, ledger, &job.options.state_dir);
+    let ends = Ends { source: &job.source, destination: &job.destination };
+    let mut names = ranges::joined(ends, ledger, &job.options.state_dir, false);
     loop {
         let next = tokio::select! {
             biased;

@@ -1,21 +1,22 @@
-//! Joins the source's listing, the destination's listing and the ledger's rows by name.
+//! Joins the source's listing, the destination's listing and the ledger's rows by name, within one range of names.
+
+mod input;
 
 use std::future::ready;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready as value_of};
 
 use cabotage_core::{
     Error, ErrorKind, Key, ListItem, ListStream, ObjectInfo, Operation, RawKey, Result, display_key,
 };
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
+use futures::stream::BoxStream;
+use futures::{Stream, TryStreamExt as _};
 
 use crate::Row;
+use input::{Entry, Input, Limit, Named};
 
 /// Items handed over at once, and joined before other work gets its turn.
-const BATCH: usize = 256;
-/// Batches read ahead of the join, per input: about 2,000 items.
-const AHEAD: usize = 8;
+pub(crate) const BATCH: usize = 256;
 
 /// What is known of one name. At least one of the three is there.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,83 +55,131 @@ pub enum Joined {
     },
 }
 
-/// Joins three streams that are ordered by the bytes of the relative name: a key without its side's prefix, and a
-/// row's name. Candidates come in that order, one per name.
-///
-/// Each input is read ahead by a task of its own, by about 2,000 items, so that pages are fetched while others are
-/// worked on; the tasks end when the stream is dropped. Memory doesn't depend on how many names there are. Versions
-/// are skipped. Must be called inside a Tokio runtime.
-///
-/// # Errors
-/// Those of the inputs, in their place in the order; `ListingBroken` when a key is outside its prefix; `Internal` when
-/// an input is out of order or holds a folded prefix. After an error nothing follows.
-pub fn join(
-    source: ListStream,
-    source_prefix: String,
-    destination: ListStream,
-    destination_prefix: String,
-    rows: impl Stream<Item = Result<Row>> + Send + 'static,
-) -> impl Stream<Item = Result<Joined>> + Send {
-    let rows = rows.map_ok(Entry::Value);
-    let join = Box::new(Join {
-        source: Input::new("the source's listing", listed(source, source_prefix)),
-        destination: Input::new("the destination's listing", listed(destination, destination_prefix)),
-        rows: Input::new("the ledger's rows", rows),
-        over: false,
-    });
-    stream::unfold(join, |mut join| async move {
-        let batch = join.batch().await;
-        (!batch.is_empty()).then(|| (stream::iter(batch), join))
-    })
-    .flatten()
+/// The names of one range: those after the first and up to the second, which belongs to it. `None`: no bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub after: Option<Arc<str>>,
+    pub through: Option<Arc<str>>,
 }
 
-struct Join {
+/// Three streams that begin where a range does. Each is ordered by the bytes of the relative name: a key without its
+/// side's prefix, and a row's name. Where they end doesn't matter, if it is not before the range's end.
+pub(crate) struct Inputs {
+    pub source: ListStream,
+    pub source_prefix: String,
+    pub destination: ListStream,
+    pub destination_prefix: String,
+    pub rows: BoxStream<'static, Result<Row>>,
+}
+
+/// What an input would still tell after the place where a range is cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Over {
+    pub source: bool,
+    pub destination: bool,
+    pub rows: bool,
+}
+
+/// The join of a range. Candidates come in the order of names, one per name.
+///
+/// Each input is read ahead by a task of its own, by about 2,000 items, so that pages are fetched while others are
+/// worked on; the tasks end when the join is dropped. Memory doesn't depend on how many names there are. Versions
+/// are skipped.
+pub(crate) struct Join {
     source: Input<Listed>,
     destination: Input<Listed>,
     rows: Input<Row>,
+    span: Span,
+    limit: Arc<Limit>,
+    position: Option<Arc<str>>,
     over: bool,
 }
 
 impl Join {
+    /// Begins to read; must be called inside a Tokio runtime.
+    pub(crate) fn new(inputs: Inputs, span: Span) -> Self {
+        let Inputs { source, source_prefix, destination, destination_prefix, rows } = inputs;
+        let limit = Arc::new(Limit::new(span.through.clone()));
+        let (after, rows) = (&span.after, rows.map_ok(Entry::Value));
+        let (source, destination) = (listed(source, source_prefix), listed(destination, destination_prefix));
+        Self {
+            source: Input::new("the source's listing", source, after.clone(), &limit),
+            destination: Input::new("the destination's listing", destination, after.clone(), &limit),
+            rows: Input::new("the ledger's rows", rows, after.clone(), &limit),
+            span,
+            limit,
+            position: None,
+            over: false,
+        }
+    }
+
+    /// The name that was told last.
+    pub(crate) fn position(&self) -> Option<&Arc<str>> {
+        self.position.as_ref()
+    }
+
+    /// Where the range ends.
+    pub(crate) fn through(&self) -> Option<&str> {
+        self.span.through.as_deref()
+    }
+
+    /// Which inputs have nothing after the names that were told.
+    pub(crate) fn ended(&self) -> Over {
+        let (source, destination) = (self.source.is_exhausted(), self.destination.is_exhausted());
+        Over { source, destination, rows: self.rows.is_exhausted() }
+    }
+
+    /// Ends the range at that name, and gives what was behind it. `None`, and nothing changes, unless the name lies between
+    /// what was told and the present end.
+    ///
+    /// What was told and where the range ends only change through `&mut self`, so that no name falls between two ranges.
+    pub(crate) fn cut(&mut self, at: &Arc<str>) -> Option<Span> {
+        let told = self.position.as_deref().or(self.span.after.as_deref()).is_some_and(|told| told >= &**at);
+        let outside = self.span.through.as_ref().is_some_and(|through| at >= through);
+        if told || outside || self.over {
+            return None;
+        }
+        self.limit.lower(Arc::clone(at));
+        Some(Span { after: Some(Arc::clone(at)), through: self.span.through.replace(Arc::clone(at)) })
+    }
+
     /// The next results that are at hand, at least one; none at the end. A failure is the last.
-    async fn batch(&mut self) -> Vec<Result<Joined>> {
+    pub(crate) fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Result<Joined>>> {
         let mut out = Vec::new();
-        while !self.over && out.len() < BATCH && (out.is_empty() || self.is_at_hand()) {
-            let next = self.next().await.transpose();
+        while !self.over && out.len() < BATCH {
+            let Poll::Ready(next) = self.poll_next(cx) else {
+                // What was joined is handed on before an input that keeps others waiting.
+                return if out.is_empty() { Poll::Pending } else { Poll::Ready(out) };
+            };
+            let next = next.transpose();
             self.over = next.as_ref().is_none_or(Result::is_err);
             out.extend(next);
         }
-        out
+        Poll::Ready(out)
     }
 
-    async fn next(&mut self) -> Result<Option<Joined>> {
-        if let Some(key) = self.source.fill().await? {
-            return Ok(Some(Joined::Bad { side: JoinSide::Source, key }));
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Joined>>> {
+        if let Some(key) = value_of!(self.source.poll_fill(cx))? {
+            return Poll::Ready(Ok(Some(Joined::Bad { side: JoinSide::Source, key })));
         }
-        if let Some(key) = self.destination.fill().await? {
-            return Ok(Some(Joined::Bad { side: JoinSide::Destination, key }));
+        if let Some(key) = value_of!(self.destination.poll_fill(cx))? {
+            return Poll::Ready(Ok(Some(Joined::Bad { side: JoinSide::Destination, key })));
         }
-        self.rows.fill().await?;
+        value_of!(self.rows.poll_fill(cx))?;
         let names = [self.source.name(), self.destination.name(), self.rows.name()];
-        let Some(name) = names.into_iter().flatten().min().map(Arc::<str>::from) else { return Ok(None) };
-        Ok(Some(Joined::Candidate(Candidate {
+        let first = names.into_iter().flatten().min();
+        let Some(name) = first.filter(|name| self.through().is_none_or(|through| *name <= through)) else {
+            return Poll::Ready(Ok(None));
+        };
+        let name = Arc::<str>::from(name);
+        self.position = Some(Arc::clone(&name));
+        Poll::Ready(Ok(Some(Joined::Candidate(Candidate {
             source: self.source.take(&name).map(|listed| listed.info),
             destination: self.destination.take(&name).map(|listed| listed.info),
             row: self.rows.take(&name),
             name,
-        })))
+        }))))
     }
-
-    /// Whether the next result can be told without waiting; if not, what was joined should be handed on first.
-    fn is_at_hand(&self) -> bool {
-        self.source.is_at_hand() && self.destination.is_at_hand() && self.rows.is_at_hand()
-    }
-}
-
-/// Something with a name relative to the prefixes.
-trait Named {
-    fn name(&self) -> &str;
 }
 
 impl Named for Row {
@@ -151,11 +200,6 @@ impl Named for Listed {
     }
 }
 
-enum Entry<V> {
-    Value(V),
-    Bad(RawKey),
-}
-
 /// A listing's items as entries of the join.
 fn listed(listing: ListStream, prefix: String) -> impl Stream<Item = Result<Entry<Listed>>> + Send + 'static {
     listing.try_filter_map(move |item| {
@@ -171,80 +215,6 @@ fn listed(listing: ListStream, prefix: String) -> impl Stream<Item = Result<Entr
     })
 }
 
-/// One of the three inputs: read ahead by a task, with the first value that was not joined yet.
-struct Input<V> {
-    what: &'static str,
-    batches: mpsc::Receiver<Vec<Result<Entry<V>>>>,
-    ready: std::vec::IntoIter<Result<Entry<V>>>,
-    head: Option<V>,
-    last: Option<Arc<str>>,
-    ended: bool,
-    task: AbortOnDropHandle<()>,
-}
-
-impl<V: Named + Send + 'static> Input<V> {
-    fn new(what: &'static str, entries: impl Stream<Item = Result<Entry<V>>> + Send + 'static) -> Self {
-        let (sender, batches) = mpsc::channel(AHEAD);
-        let task = tokio::spawn(async move {
-            let mut chunks = std::pin::pin!(entries.ready_chunks(BATCH));
-            while let Some(chunk) = chunks.next().await {
-                if sender.send(chunk).await.is_err() {
-                    return;
-                }
-            }
-        });
-        let task = AbortOnDropHandle::new(task);
-        Self { what, batches, ready: Vec::new().into_iter(), head: None, last: None, ended: false, task }
-    }
-
-    /// Waits until the head is there, or the input has ended; returns a bad key on the way.
-    async fn fill(&mut self) -> Result<Option<RawKey>> {
-        while self.head.is_none() && !self.ended {
-            match self.ready.next() {
-                Some(entry) => match entry? {
-                    Entry::Bad(key) => return Ok(Some(key)),
-                    Entry::Value(value) => self.put(value)?,
-                },
-                None => match self.batches.recv().await {
-                    Some(batch) => self.ready = batch.into_iter(),
-                    None => self.end().await?,
-                },
-            }
-        }
-        Ok(None)
-    }
-
-    fn put(&mut self, value: V) -> Result<()> {
-        if let Some(last) = self.last.as_deref().filter(|last| *last >= value.name()) {
-            let (last, name) = (display_key(last), display_key(value.name()));
-            return Err(defect(format!("{}: {name} comes after {last}, out of order", self.what)));
-        }
-        self.head = Some(value);
-        Ok(())
-    }
-
-    /// The channel has closed: at the end of the input, or because its task broke down, which must not pass for it.
-    async fn end(&mut self) -> Result<()> {
-        self.ended = true;
-        (&mut self.task).await.map_err(|error| defect(format!("{} was cut off", self.what)).caused_by(error))
-    }
-
-    fn name(&self) -> Option<&str> {
-        self.head.as_ref().map(Named::name)
-    }
-
-    /// The head, if it has that name.
-    fn take(&mut self, name: &Arc<str>) -> Option<V> {
-        let value = self.head.take_if(|value| value.name() == &**name)?;
-        self.last = Some(Arc::clone(name));
-        Some(value)
-    }
-
-    fn is_at_hand(&self) -> bool {
-        self.head.is_some() || self.ended || !self.ready.as_slice().is_empty() || !self.batches.is_empty()
-    }
-}
-
 fn outside(key: &Key, prefix: &str) -> Error {
     let message = format!("the listing of {} returned a key outside it", display_key(prefix));
     Error::new(ErrorKind::ListingBroken, message).during(Operation::List).on(key).help(
@@ -252,7 +222,7 @@ fn outside(key: &Key, prefix: &str) -> Error {
     )
 }
 
-fn defect(message: impl AsRef<str>) -> Error {
+pub(crate) fn defect(message: impl AsRef<str>) -> Error {
     Error::new(ErrorKind::Internal, message)
         .during(Operation::List)
         .help("please report this with the text above")

@@ -5,8 +5,32 @@ use cabotage_core::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
+use futures::{Stream, StreamExt as _, future, stream};
+use tokio::sync::mpsc;
+
+use super::input::AHEAD;
 use super::*;
 use crate::Verdict;
+
+/// The join of one range that holds all names.
+fn join(
+    source: ListStream,
+    source_prefix: String,
+    destination: ListStream,
+    destination_prefix: String,
+    rows: impl Stream<Item = Result<Row>> + Send + 'static,
+) -> impl Stream<Item = Result<Joined>> + Send {
+    let inputs = Inputs { source, source_prefix, destination, destination_prefix, rows: rows.boxed() };
+    told(Join::new(inputs, Span::default()))
+}
+
+fn told(join: Join) -> impl Stream<Item = Result<Joined>> + Send {
+    let batches = stream::unfold(Box::new(join), |mut join| async move {
+        let batch = future::poll_fn(|cx| join.poll_batch(cx)).await;
+        (!batch.is_empty()).then_some((stream::iter(batch), join))
+    });
+    batches.flatten()
+}
 
 fn info(key: impl Into<Arc<str>>) -> ObjectInfo {
     ObjectInfo::new(Key::new(key).unwrap(), 1)
@@ -193,4 +217,69 @@ async fn waits_only_for_what_it_needs() {
     let joined = join(stalls, String::new(), objects("", &["a", "b"]), String::new(), recorded(NONE));
     let names: Vec<_> = joined.take(2).map_ok(|joined| shape(joined).0).try_collect().await.unwrap();
     assert_eq!(names, ["a", "b"]);
+}
+
+fn all(names: &[&str]) -> Inputs {
+    Inputs {
+        source: objects("", names),
+        source_prefix: String::new(),
+        destination: objects("", NONE),
+        destination_prefix: String::new(),
+        rows: recorded(NONE).boxed(),
+    }
+}
+
+fn span(after: Option<&str>, through: Option<&str>) -> Span {
+    Span { after: after.map(Arc::from), through: through.map(Arc::from) }
+}
+
+async fn names(join: Join) -> Vec<String> {
+    told(join).map_ok(|joined| shape(joined).0).try_collect().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_range_ends_where_it_is_cut_and_tells_what_is_left() {
+    let mut join = Join::new(all(&["b", "c", "d"]), span(Some("a"), Some("x")));
+    for outside in ["a", "x", "y"] {
+        assert_eq!(join.cut(&outside.into()), None, "{outside}");
+    }
+    assert_eq!(join.cut(&"m".into()), Some(span(Some("m"), Some("x"))));
+    assert_eq!(join.cut(&"c".into()), Some(span(Some("c"), Some("m"))));
+    assert_eq!(names(join).await, ["b", "c"], "the end belongs to the range");
+}
+
+#[tokio::test]
+async fn nothing_is_cut_off_that_was_told() {
+    let mut join = Join::new(all(&["b", "c"]), Span::default());
+    let batch = future::poll_fn(|cx| join.poll_batch(cx)).await;
+    assert_eq!(batch.len(), 2);
+    assert_eq!(join.cut(&"b".into()), None);
+    assert_eq!(join.cut(&"c".into()), None);
+    let none = future::poll_fn(|cx| join.poll_batch(cx)).await;
+    assert!(none.is_empty());
+    assert_eq!(join.ended(), Over { source: true, destination: true, rows: true });
+    assert_eq!(join.cut(&"d".into()), None, "it is over");
+}
+
+/// An input that was left at the range's end has more behind it.
+#[tokio::test]
+async fn what_was_left_is_not_taken_for_ended() {
+    let many: Vec<String> = (0..10_000).map(|n| format!("{n:05}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let mut join = Join::new(all(&many), span(None, Some("00299")));
+    let mut told = 0;
+    loop {
+        let batch = future::poll_fn(|cx| join.poll_batch(cx)).await;
+        told += batch.len();
+        if batch.is_empty() {
+            break;
+        }
+    }
+    assert_eq!((told, join.ended().source, join.ended().rows), (300, false, true));
+}
+
+#[tokio::test]
+async fn a_name_before_the_range_is_out_of_order() {
+    let out: Vec<_> = told(Join::new(all(&["a", "b"]), span(Some("a"), None))).collect().await;
+    assert_eq!(out[0].as_ref().unwrap_err().kind(), ErrorKind::Internal);
 }

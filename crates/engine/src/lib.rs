@@ -38,6 +38,7 @@ mod pass;
 mod plan;
 mod progress;
 mod proof_of_attributes;
+mod ranges;
 mod recover;
 mod remnants;
 mod report;

@@ -1,13 +1,11 @@
 //! Wires the stages: listings and ledger → candidates → decisions → tasks → outcomes → report.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use cabotage_core::{Error, ErrorKind, ListScope, ListStream, LossName, Operation, Result, Timestamp};
+use cabotage_core::{Error, ErrorKind, LossName, Result, Timestamp};
 use cabotage_layers::ReadOnly;
-use futures::TryStreamExt as _;
-use futures::stream::{BoxStream, StreamExt as _};
+use futures::stream::BoxStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -19,9 +17,8 @@ use crate::delete;
 use crate::dispatch::{Dispatcher, Halts, Seen};
 use crate::endpoints::{self, Endpoints, Gates};
 use crate::files::Files;
-use crate::join::{Joined, join};
-use crate::ledger::row_stream;
-use crate::order::{SpillOptions, in_byte_order};
+use crate::join::Joined;
+use crate::ranges::{self, Ends};
 use crate::recover::recover;
 use crate::remnants::Counting;
 use crate::sidecar::{Keeping, Restoring};
@@ -35,8 +32,6 @@ use crate::{
 
 /// Outcomes under way to the tally.
 const OUTCOMES: usize = 1_024;
-/// Rows of the ledger read at once.
-pub(crate) const ROWS: usize = 1_000;
 
 /// Runs a job to its end.
 ///
@@ -211,28 +206,10 @@ async fn candidates(
     if let Some(file) = &context.options.selection.keys_from {
         return keys::candidates(file, context.clone(), outcomes, Arc::clone(observer)).await;
     }
-    Ok(joined(source, destination, context.ledger.clone(), &context.options.state_dir))
-}
-
-/// Both listings and the ledger, by name.
-pub(crate) fn joined(
-    source: &Side,
-    destination: &Side,
-    ledger: Ledger,
-    state_dir: &Path,
-) -> BoxStream<'static, Result<Joined>> {
-    let (at_source, at_destination) = (listing(source, state_dir), listing(destination, state_dir));
-    let rows = row_stream(ledger, ROWS);
-    join(at_source, source.prefix.clone(), at_destination, destination.prefix.clone(), rows).boxed()
-}
-
-/// What lies under that end's prefix, by the bytes of the names. What has to be sorted on disk goes to that folder.
-pub(crate) fn listing(side: &Side, folder: &Path) -> ListStream {
-    let order = side.store.capabilities().list_order;
-    let label = side.label.clone();
-    let listed = side.store.list(ListScope::prefix(&side.prefix));
-    let listed = listed.map_err(move |error| error.during(Operation::List).about(&label)).boxed();
-    in_byte_order(listed, order, side.prefix.clone(), SpillOptions::in_folder(folder))
+    // The first so many objects are the first by name.
+    let ordered = context.options.max_objects.is_some();
+    let ends = Ends { source, destination };
+    Ok(ranges::joined(ends, context.ledger.clone(), &context.options.state_dir, ordered))
 }
 
 async fn conclude(

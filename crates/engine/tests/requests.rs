@@ -113,3 +113,14 @@ async fn a_source_whose_reads_tell_no_tags_is_asked_for_them() {
     assert_eq!((report.ending, report.objects.verified), (Ending::Complete, OBJECTS + 1), "{report}");
     assert_equal(&bench).await;
 }
+
+#[tokio::test]
+async fn a_listing_of_few_pages_is_asked_for_as_ever() {
+    let bench = like_s3(|_| {});
+    fill(&bench, |_| Attributes::default()).await;
+    all_proven(&bench.run().await);
+    let before = calls(bench.source_faults.as_ref(), Operation::List);
+    let again = bench.run().await;
+    assert_eq!((again.objects_copied, again.objects.skipped), (0, OBJECTS), "{again}");
+    assert_eq!(calls(bench.source_faults.as_ref(), Operation::List) - before, 1);
+}

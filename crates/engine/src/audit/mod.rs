@@ -35,6 +35,7 @@ use tally::{Tally, Totals};
 
 use crate::dispatch::Halts;
 use crate::endpoints::{self, Endpoints};
+use crate::ranges::Ends;
 use crate::rules::open_ledger;
 use crate::{Ending, Ledger, Observer, Progress, RunKind, Side, Stop, run_log};
 
@@ -47,15 +48,6 @@ pub struct Audit {
     pub destination: Side,
     /// How.
     pub options: AuditOptions,
-}
-
-/// The two ends, borrowed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ends<'a> {
-    /// Where the objects are from.
-    pub source: &'a Side,
-    /// Where they should be.
-    pub destination: &'a Side,
 }
 
 /// Compares both ends under the job's ledger, which it holds until it is done: while a run goes on there is nothing to

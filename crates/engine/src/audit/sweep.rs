@@ -12,9 +12,8 @@ use super::proof::{Examined, Finding, FindingKind};
 use super::tally::Tally;
 use crate::Ledger;
 use crate::dispatch::{GRACE, Halts};
-use crate::join::{JoinSide, Joined, join};
-use crate::ledger::row_stream;
-use crate::run::{ROWS, listing};
+use crate::join::{JoinSide, Joined};
+use crate::ranges::{self, Ends};
 
 /// What became of one name.
 enum Swept {
@@ -68,11 +67,8 @@ pub(super) async fn sweep(context: &Arc<Context>, ledger: &Ledger, halts: &Halts
 }
 
 fn names(context: &Context, ledger: &Ledger) -> BoxStream<'static, Result<Joined>> {
-    let (source, destination) = (&context.source, &context.destination);
-    let state_dir = &context.options.state_dir;
-    let rows = row_stream(ledger.clone(), ROWS);
-    let (at_source, at_destination) = (listing(source, state_dir), listing(destination, state_dir));
-    join(at_source, source.prefix.clone(), at_destination, destination.prefix.clone(), rows).boxed()
+    let ends = Ends { source: &context.source, destination: &context.destination };
+    ranges::joined(ends, ledger.clone(), &context.options.state_dir, false)
 }
 
 /// A task of its own, so that hashing uses all processors.

@@ -154,7 +154,7 @@ async fn rows_come_in_the_order_of_their_bytes() {
         assert_eq!(names(ledger.rows_after(Some(name), 100).await.unwrap()), sorted[place + 1..], "{name:?}");
     }
     for page in [1, 2, 14, 15, 1000] {
-        let rows: Vec<Row> = row_stream(ledger.clone(), page).try_collect().await.unwrap();
+        let rows: Vec<Row> = row_stream(ledger.clone(), None, page).try_collect().await.unwrap();
         assert_eq!(names(rows), sorted, "pages of {page}");
     }
 }

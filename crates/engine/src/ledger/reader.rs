@@ -21,12 +21,17 @@ pub(super) fn serve(conn: Connection, mut queries: mpsc::Receiver<Option<Query>>
     }
 }
 
-/// All rows by the bytes of their names, asked for `page` at a time. After an error nothing follows.
+/// Rows by the bytes of their names, from the one after that name, asked for `page` at a time. After an error nothing
+/// follows.
 ///
 /// Pages are separate queries: a row recorded after its page was read is not seen, one recorded further on is.
-pub(crate) fn row_stream(ledger: Ledger, page: usize) -> impl Stream<Item = Result<Row>> + Send + 'static {
-    let page = page.max(1);
-    let start = Pages { ledger, page, ready: Vec::new().into_iter(), after: None, last: false };
+pub(crate) fn row_stream(
+    ledger: Ledger,
+    after: Option<&str>,
+    page: usize,
+) -> impl Stream<Item = Result<Row>> + Send + use<> {
+    let (after, page) = (after.map(str::to_owned), page.max(1));
+    let start = Pages { ledger, page, ready: Vec::new().into_iter(), after, last: false };
     stream::try_unfold(start, |mut pages| async move { Ok(pages.next().await?.map(|row| (row, pages))) })
 }
 

@@ -1,0 +1,138 @@
+//! One of the three inputs of a join, read ahead.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use cabotage_core::{RawKey, Result, display_key};
+use futures::future::FutureExt as _;
+use futures::{Stream, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{BATCH, defect};
+
+/// Batches read ahead of the join: about 2,000 items.
+pub(super) const AHEAD: usize = 8;
+
+/// Something with a name relative to the prefixes.
+pub(super) trait Named {
+    fn name(&self) -> &str;
+}
+
+pub(super) enum Entry<V> {
+    Value(V),
+    Bad(RawKey),
+}
+
+/// Where a range ends, as the tasks that read ahead see it: what lies behind need not be read.
+pub(super) struct Limit(Mutex<Option<Arc<str>>>);
+
+impl Limit {
+    pub(super) fn new(through: Option<Arc<str>>) -> Self {
+        Self(Mutex::new(through))
+    }
+
+    pub(super) fn lower(&self, through: Arc<str>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(through);
+    }
+
+    fn is_before(&self, name: &str) -> bool {
+        let through = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        through.as_deref().is_some_and(|through| through < name)
+    }
+
+    /// Whether the last of them lies behind the end.
+    fn is_passed<V: Named>(&self, chunk: &[Result<Entry<V>>]) -> bool {
+        let last = chunk.iter().rev().find_map(|entry| match entry {
+            Ok(Entry::Value(value)) => Some(value.name()),
+            _ => None,
+        });
+        last.is_some_and(|name| self.is_before(name))
+    }
+}
+
+/// Read ahead by a task, with the first value that was not joined yet.
+pub(super) struct Input<V> {
+    what: &'static str,
+    batches: mpsc::Receiver<Vec<Result<Entry<V>>>>,
+    ready: std::vec::IntoIter<Result<Entry<V>>>,
+    head: Option<V>,
+    last: Option<Arc<str>>,
+    ended: bool,
+    task: AbortOnDropHandle<()>,
+}
+
+impl<V: Named + Send + 'static> Input<V> {
+    /// Reads a stream of names after that one.
+    pub(super) fn new(
+        what: &'static str,
+        entries: impl Stream<Item = Result<Entry<V>>> + Send + 'static,
+        after: Option<Arc<str>>,
+        limit: &Arc<Limit>,
+    ) -> Self {
+        let (sender, batches) = mpsc::channel(AHEAD);
+        let limit = Arc::clone(limit);
+        let task = tokio::spawn(async move {
+            let mut chunks = std::pin::pin!(entries.ready_chunks(BATCH));
+            while let Some(chunk) = chunks.next().await {
+                let passed = limit.is_passed(&chunk);
+                if sender.send(chunk).await.is_err() || passed {
+                    return;
+                }
+            }
+        });
+        let task = AbortOnDropHandle::new(task);
+        Self { what, batches, ready: Vec::new().into_iter(), head: None, last: after, ended: false, task }
+    }
+
+    /// Ready when the head is there, or the input has ended; with a bad key that came on the way.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<RawKey>>> {
+        while self.head.is_none() && !self.ended {
+            match self.ready.next() {
+                Some(entry) => match entry? {
+                    Entry::Bad(key) => return Poll::Ready(Ok(Some(key))),
+                    Entry::Value(value) => self.put(value)?,
+                },
+                None => match ready!(self.batches.poll_recv(cx)) {
+                    Some(batch) => self.ready = batch.into_iter(),
+                    None => ready!(self.poll_end(cx))?,
+                },
+            }
+        }
+        Poll::Ready(Ok(None))
+    }
+
+    fn put(&mut self, value: V) -> Result<()> {
+        if let Some(last) = self.last.as_deref().filter(|last| *last >= value.name()) {
+            let (last, name) = (display_key(last), display_key(value.name()));
+            return Err(defect(format!("{}: {name} comes after {last}, out of order", self.what)));
+        }
+        self.head = Some(value);
+        Ok(())
+    }
+
+    /// The channel has closed: at the end of the input, or because its task broke down, which must not pass for it.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let ended = ready!(self.task.poll_unpin(cx));
+        ended.map_err(|error| defect(format!("{} was cut off", self.what)).caused_by(error))?;
+        self.ended = true;
+        Poll::Ready(Ok(()))
+    }
+
+    pub(super) fn name(&self) -> Option<&str> {
+        self.head.as_ref().map(Named::name)
+    }
+
+    /// The head, if it has that name.
+    pub(super) fn take(&mut self, name: &Arc<str>) -> Option<V> {
+        let value = self.head.take_if(|value| value.name() == &**name)?;
+        self.last = Some(Arc::clone(name));
+        Some(value)
+    }
+
+    /// Whether it told all that it has, and all of it was taken. One that was left where the range ends has a head, which is
+    /// behind that.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.head.is_none() && self.ended
+    }
+}
