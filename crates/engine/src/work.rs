@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cabotage_core::{
-    Detail, Disposition, Error, ErrorKind, Loss, ObjectInfo, Operation, Result, Scope, Sha256, Timestamp,
-    WriteMode, disposition,
+    Detail, Disposition, Error, ErrorKind, Loss, ObjectInfo, Operation, Result, Scope, Sha256,
+    StorageExt as _, Timestamp, WriteMode, disposition,
 };
 
 use crate::attempts::{ATTEMPTS, back_off};
@@ -99,11 +99,17 @@ fn is_refusal(error: &Error) -> bool {
         && matches!(error.kind(), KeyRejected | PermissionDenied | TooLarge | Unsupported)
 }
 
-/// Not while an upload may be open of which only the intent tells.
+/// Not while an upload may be open of which only the intent tells, nor while something is there: a write that was sent
+/// again after an outage may have been carried out the first time and refused the second.
 async fn forget_intent(context: &Context, name: &str) {
     let forgotten = async {
         abort_unanswered(context, name).await?;
-        context.ledger.drop_intent(name).await
+        match context.destination.store.find(&context.destination_key(name)?, Detail::Basic).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => context.ledger.drop_intent(name).await,
+            Err(error) if error.kind() == ErrorKind::KeyRejected => context.ledger.drop_intent(name).await,
+            Err(error) => Err(error),
+        }
     };
     if let Err(error) = forgotten.await {
         tracing::warn!(%error, "an object's intent stays in the ledger for the next run");

@@ -83,6 +83,7 @@ const SHOWN: &[(&str, &[u64])] = &[
         "a spoilt object was given another ETag, and the simulation lost sight of it",
         &[1013, 1265, 1604, 2271],
     ),
+    ("a write that was sent again and refused had been carried out the first time", &[3735]),
     ("an object of ours was told as gone, and taken for a stranger's when it was there again", &[1573]),
     ("what the destination didn't list and had was forgotten by --delete", &[62]),
     ("an object of ours that was listed as before was adopted for its size", &[7884]),
