@@ -37,7 +37,7 @@ pub enum ErrorKind {
     CredentialsExpired,
     /// The source object changed while it was read.
     SourceChanged,
-    /// No such object.
+    /// No such object, or no such job.
     NotFound,
     /// A precondition (If-Match, If-None-Match) was not met.
     PreconditionFailed,
@@ -65,6 +65,8 @@ pub enum ErrorKind {
     BucketNotFound,
     /// The configuration or command line is wrong.
     InvalidConfig,
+    /// A job of that name is in the way: another one, or one that still runs.
+    JobConflict,
     /// Another run holds the ledger.
     LedgerHeld,
     /// The ledger belongs to another job or a newer version.
@@ -133,6 +135,8 @@ pub enum Operation {
     Probe,
     /// Work on the ledger.
     Ledger,
+    /// Starting, watching or ending a job.
+    Job,
 }
 
 impl Operation {
@@ -156,6 +160,7 @@ impl Operation {
             Self::Presign => "presigning",
             Self::Probe => "probing",
             Self::Ledger => "keeping the ledger",
+            Self::Job => "the job",
         }
     }
 }

@@ -4,12 +4,13 @@
 //! runtime, no vendor crate. An adapter author implements [`Storage`] (and, for a destination that should be
 //! trusted, [`Probe`]); a caller uses [`StorageExt`].
 //!
-//! The place of `Compute` (jobs that run beside the data) is kept for a later module `compute`.
+//! [`compute`] holds the contract of what runs jobs beside the data.
 
 mod access_entry;
 mod attributes;
 mod body;
 mod capabilities;
+pub mod compute;
 mod digest;
 mod display;
 mod disposition;

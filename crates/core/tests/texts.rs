@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use cabotage_core::{Disposition, Error, ErrorKind, Key, Operation, Scope, disposition};
 
-const KINDS: [ErrorKind; 30] = {
+const KINDS: [ErrorKind; 31] = {
     use ErrorKind as K;
     [
         K::Throttled,
@@ -34,6 +34,7 @@ const KINDS: [ErrorKind; 30] = {
         K::Unauthenticated,
         K::BucketNotFound,
         K::InvalidConfig,
+        K::JobConflict,
         K::LedgerHeld,
         K::LedgerConflict,
         K::LedgerCorrupt,
