@@ -19,6 +19,7 @@ class Bench:
         self.repo, self.work = Path(repo), Path(work)
         built, venv = Path(os.environ["CABOTAGE_TARGET"]), self.work / "venv/bin"
         self.tools = {"cabotage": built / "cabotage", "rclone": venv / "rclone", "s5cmd": venv / "s5cmd"}
+        self.tools["synthetic"] = built / "synthetic"
         self.azurite = self.rgw = self.fast = self.source_server = None
         self.missing = {}
         needed = {name for workload in wanted for name in workload.servers}

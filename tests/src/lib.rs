@@ -17,6 +17,7 @@ mod proxy;
 mod raw;
 mod servers;
 mod signing;
+pub mod synthetic;
 
 pub use binary::{Cabotage, Run, Running, binary};
 pub use files::{Tree, generate, read_tree, sha256};
