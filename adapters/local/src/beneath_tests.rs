@@ -81,7 +81,7 @@ fn plant(root: &Path) {
 }
 
 async fn store(root: &Path) -> LocalStore {
-    LocalStore::open(LocalConfig { root: root.to_owned(), create: true }).await.unwrap()
+    LocalStore::open(LocalConfig { root: root.to_owned(), create: true, ..Default::default() }).await.unwrap()
 }
 
 async fn write(store: &LocalStore, key: &Key, content: &str) -> Result<()> {

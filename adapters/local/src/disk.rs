@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use cabotage_core::{Error, ErrorKind, Key, Operation, Result, display_text};
+use cabotage_core::{Error, ErrorKind, Key, Operation, Result, Throttle, display_text};
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, fsync, openat, openat2,
     statat,
@@ -47,6 +47,7 @@ pub(crate) struct Disk {
     pub staged: Mutex<usize>,
     /// Whether extended attributes are tried at all.
     pub use_xattrs: bool,
+    pub throttle: Throttle,
 }
 
 impl Disk {
@@ -61,7 +62,8 @@ impl Disk {
         let locks = (0..SHARDS).map(|_| Mutex::new(())).collect();
         let (folding, staged) = (OnceLock::new(), Mutex::new(0));
         let inodes = fstatfs(&root).is_ok_and(|found| !RENUMBERED.contains(&i128::from(found.f_type)));
-        let disk = Self { root, path, locks, inodes, folding, staged, use_xattrs: true };
+        let throttle = config.throttle.clone();
+        let disk = Self { root, path, locks, inodes, folding, staged, use_xattrs: true, throttle };
         if let Some(folding) = disk.folding_seen()? {
             let _ = disk.folding.set(folding);
         }

@@ -51,6 +51,7 @@ mod disk;
 mod error;
 mod list;
 mod names;
+mod pace;
 mod place;
 mod probe;
 mod read;

@@ -151,7 +151,8 @@ async fn a_million_files() {
     for n in 0..1_000_000_u32 {
         std::fs::write(root.join(format!("{:08x}", n.wrapping_mul(0x9E37_79B9))), "").unwrap();
     }
-    let store = LocalStore::open(crate::LocalConfig { root, create: false }).await.unwrap();
+    let store =
+        LocalStore::open(crate::LocalConfig { root, create: false, ..Default::default() }).await.unwrap();
     let mut listing = store.list(ListScope::default());
     let (mut last, mut count) = (None, 0_u32);
     while let Some(item) = listing.try_next().await.unwrap() {

@@ -17,9 +17,10 @@ use crate::capabilities::capabilities;
 use crate::config::LocalConfig;
 use crate::disk::Disk;
 use crate::list;
+use crate::pace;
 use crate::stage::Staged;
 use crate::upload::{self, Handle, LocalUpload};
-use crate::write::{CancelOnDrop, Cancelled, check_options, verify};
+use crate::write::{CancelOnDrop, Cancelled, check_options, verify, verify_buffered};
 
 /// Bytes of a streamed body that are gathered before they go to the disk.
 const GATHER: usize = 1024 * 1024;
@@ -77,12 +78,13 @@ impl LocalStore {
         let _guard = CancelOnDrop(cancelled.clone());
         let (disk, key) = (Arc::clone(&self.disk), key.clone());
         match body {
-            Payload::Buffered { chunks, sha256, .. } => {
+            Payload::Buffered { chunks, sha256, .. } if !pace::is_limited(&disk.throttle) => {
                 let work = move || write_chunks(&disk, &key, &chunks, &sha256, &options, &cancelled);
                 blocking(work).await
             }
-            Payload::Replayable { len, .. } => {
-                let staged = receive(disk, &body, len).await?;
+            _ => {
+                verify_buffered(&body).await?;
+                let staged = receive(disk, &body).await?;
                 blocking(move || staged.finish(&key, &options, &cancelled)).await
             }
         }
@@ -104,8 +106,9 @@ fn write_chunks(
 }
 
 /// Takes a streamed body into a staged file.
-async fn receive(disk: Arc<Disk>, body: &Payload, len: u64) -> Result<Staged> {
-    let mut stream = body.open().await?;
+async fn receive(disk: Arc<Disk>, body: &Payload) -> Result<Staged> {
+    let throttle = disk.throttle.clone();
+    let (len, mut stream) = (body.len(), pace::paced(body.open().await?, throttle));
     let mut staged = blocking(move || disk.stage()).await?;
     let mut received = 0;
     loop {
@@ -170,7 +173,8 @@ impl Storage for LocalStore {
     /// A file that changes while it is read is `SourceChanged`; one that is replaced or deleted is read to its end.
     async fn read(&self, key: &Key, options: ReadOptions) -> Result<ObjectBody> {
         let begun = self.run(Operation::Read, key, move |disk, key| disk.begin_read(key, &options)).await?;
-        Ok(begun.into_body())
+        let body = begun.into_body();
+        Ok(ObjectBody { stream: pace::paced(body.stream, self.disk.throttle.clone()), ..body })
     }
 
     async fn write(&self, key: &Key, body: Payload, options: WriteOptions) -> Result<Written> {

@@ -114,14 +114,16 @@ impl Folder {
 
 pub(crate) async fn folder() -> Folder {
     let outer = TempDir::new().unwrap();
-    let config = LocalConfig { root: outer.path().join("root"), create: true };
+    let config = LocalConfig { root: outer.path().join("root"), create: true, ..Default::default() };
     Folder { store: LocalStore::open(config).await.unwrap(), outer }
 }
 
 /// A folder on a file system without extended attributes, as far as the adapter knows.
 pub(crate) async fn without_xattrs() -> Folder {
     let outer = TempDir::new().unwrap();
-    let mut disk = Disk::open(&LocalConfig { root: outer.path().join("root"), create: true }).unwrap();
+    let mut disk =
+        Disk::open(&LocalConfig { root: outer.path().join("root"), create: true, ..Default::default() })
+            .unwrap();
     disk.use_xattrs = false;
     Folder { store: LocalStore::new(disk), outer }
 }
@@ -447,7 +449,9 @@ async fn a_file_that_changes_while_it_is_read() {
 #[tokio::test]
 async fn opening() {
     let outer = TempDir::new().unwrap();
-    let open = |name: &str, create| LocalStore::open(LocalConfig { root: outer.path().join(name), create });
+    let open = |name: &str, create| {
+        LocalStore::open(LocalConfig { root: outer.path().join(name), create, ..Default::default() })
+    };
     assert_eq!(kind(open("none", false).await), K::BucketNotFound);
     fs::write(outer.path().join("file"), "x").unwrap();
     assert_eq!(kind(open("file", false).await), K::InvalidConfig);

@@ -25,9 +25,10 @@ use serde::{Deserialize, Serialize};
 use crate::disk::{Disk, entries, sync_folder};
 use crate::error::{failed, io_failed};
 use crate::names::OWN;
+use crate::pace;
 use crate::stage::Staged;
 use crate::store::blocking;
-use crate::write::{CancelOnDrop, Cancelled, check_options, verify};
+use crate::write::{CancelOnDrop, Cancelled, check_options, verify, verify_buffered};
 
 const UPLOADS: &str = "uploads";
 const SUFFIXES: [&str; 3] = [".start", ".data", ".parts"];
@@ -259,18 +260,22 @@ impl Handle {
         }
         let upload = Arc::clone(&self.0);
         match body {
-            Payload::Buffered { chunks, sha256, .. } => {
+            Payload::Buffered { chunks, sha256, .. } if !pace::is_limited(&upload.disk.throttle) => {
                 blocking(move || upload.part_buffered(slot, &chunks, &sha256)).await
             }
-            Payload::Replayable { len, .. } => self.send_stream(slot, len, &body).await,
+            _ => {
+                verify_buffered(&body).await?;
+                self.send_stream(slot, &body).await
+            }
         }
     }
 
-    async fn send_stream(&self, slot: PartSlot, len: u64, body: &Payload) -> Result<PartInfo> {
+    async fn send_stream(&self, slot: PartSlot, body: &Payload) -> Result<PartInfo> {
         let opening = Arc::clone(&self.0);
         let open = move || opening.file(&opening.dir()?, ".data", OFlags::RDWR);
         let data = Arc::new(blocking(open).await?);
-        let mut stream = body.open().await?;
+        let throttle = self.0.disk.throttle.clone();
+        let (len, mut stream) = (body.len(), pace::paced(body.open().await?, throttle));
         let (mut offset, mut hasher) = (slot.offset, Sha256Hasher::default());
         while let Some(chunk) = stream.try_next().await? {
             let (upload, data) = (Arc::clone(&self.0), Arc::clone(&data));

@@ -32,7 +32,9 @@ async fn uploads_go_on_in_another_process() {
     let parts_file = folder.root().join(format!(".cabotage/uploads/{}.parts", id.0));
     let torn = fs::read_to_string(&parts_file).unwrap() + "\n{\"number\":3,\"off";
     fs::write(&parts_file, torn).unwrap();
-    let again = LocalStore::open(LocalConfig { root: folder.root(), create: false }).await.unwrap();
+    let again = LocalStore::open(LocalConfig { root: folder.root(), create: false, ..Default::default() })
+        .await
+        .unwrap();
     let open: Vec<UploadInfo> = again.list_uploads("a/").try_collect().await.unwrap();
     assert_eq!((&open[0].key, &open[0].id), (&key("a/k"), &id));
     assert!(again.list_uploads("b").try_collect::<Vec<_>>().await.unwrap().is_empty());

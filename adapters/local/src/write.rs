@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cabotage_core::{
-    Attributes, ETag, Error, ErrorKind, Key, Result, Sha256, Timestamp, WriteMode, WriteOptions, Written,
+    Attributes, ETag, Error, ErrorKind, Key, Payload, Result, Sha256, Timestamp, WriteMode, WriteOptions,
+    Written,
 };
 use rustix::fs::{
     AtFlags, RenameFlags, Stat, fstat, fsync, linkat, renameat, renameat_with, statat, unlinkat,
@@ -22,6 +23,7 @@ use crate::error::{failed, io_failed};
 use crate::place::Spot;
 use crate::stage::{RETRIES, Staged};
 use crate::state::FileState;
+use crate::store::blocking;
 
 /// For how many milliseconds at most a change waits for the clock of the file system to tick.
 const TICKS: u32 = 50;
@@ -55,6 +57,13 @@ pub(crate) fn verify(chunks: &[Bytes], sha256: &Sha256) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::DigestMismatch, "the bytes do not match the SHA-256 sent with them"))
+}
+
+/// The digest that came with a body in memory must be that of its chunks.
+pub(crate) async fn verify_buffered(body: &Payload) -> Result<()> {
+    let Payload::Buffered { chunks, sha256, .. } = body else { return Ok(()) };
+    let (chunks, sha256) = (Arc::clone(chunks), *sha256);
+    blocking(move || verify(&chunks, &sha256)).await
 }
 
 /// What a folder can't hold.

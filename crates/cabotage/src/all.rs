@@ -30,14 +30,16 @@ pub(crate) async fn open(location: &Location, stores: &Stores, options: &OpenOpt
         StoreSettings::S3(settings) => {
             let bucket = bucket_name("bucket", bucket.clone())?;
             let config = open_s3::config(&settings, &bucket, environment, options)?;
+            let throttle = config.http.throttle.clone();
             let store = S3Store::open(config).await?;
-            Ok(Opened { place: store.place(), ..Opened::new(store, location) })
+            Ok(Opened { place: store.place(), throttle, ..Opened::new(store, location) })
         }
         StoreSettings::Azure(settings) => {
             let container = bucket_name("container", bucket.clone())?;
             let config = open_azure::config(&settings, &container, environment, options)?;
+            let throttle = config.http.throttle.clone();
             let store = AzureStore::open(config).await?;
-            Ok(Opened { place: store.place(), ..Opened::new(store, location) })
+            Ok(Opened { place: store.place(), throttle, ..Opened::new(store, location) })
         }
         StoreSettings::Local(settings) => {
             let path = open_local::beneath(&settings, bucket, location)?;

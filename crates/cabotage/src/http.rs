@@ -1,12 +1,12 @@
 //! How requests are sent: the settings, as the HTTP client takes them.
 
-use cabotage_core::Result;
+use cabotage_core::{Rates, Result};
 use cabotage_http::{Endpoint, HttpConfig};
 
 use crate::settings::HttpSettings;
-use crate::{Environment, OpenOptions, TimeSpan, proxy};
+use crate::{EndLimits, Environment, OpenOptions, TimeSpan, proxy};
 
-/// The settings over the client's defaults. The environment's proxy is taken only where `ambient` is given.
+/// The settings over the client's defaults, with the rates of the provider's profile. The environment's proxy is taken only where `ambient` is given.
 ///
 /// # Errors
 /// `InvalidConfig` for an endpoint that is no URL.
@@ -15,6 +15,7 @@ pub(crate) fn config(
     endpoint: Option<&str>,
     ambient: Option<&Environment>,
     options: &OpenOptions,
+    profile: Rates,
 ) -> Result<HttpConfig> {
     let default = HttpConfig::default();
     let span = |told: Option<TimeSpan>, default| told.map_or(default, |span| span.0);
@@ -25,7 +26,13 @@ pub(crate) fn config(
         (Some(environment), None) => proxy::for_host(environment, ""),
         (None, _) => None,
     };
+    let limits = EndLimits {
+        bandwidth: settings.bandwidth,
+        requests_per_second: settings.requests_per_second,
+        shared: None,
+    };
     Ok(HttpConfig {
+        throttle: limits.overridden_by(options.limits.clone()).throttle(profile),
         connect_timeout: span(settings.connect_timeout, default.connect_timeout),
         idle_timeout: span(settings.idle_timeout, default.idle_timeout),
         request_timeout: span(settings.request_timeout, default.request_timeout),
@@ -53,7 +60,7 @@ mod tests {
         };
         let options = OpenOptions::default();
         let made = |settings: &HttpSettings, endpoint: Option<&str>, ambient: Option<&Environment>| {
-            config(settings, endpoint, ambient, &options).unwrap()
+            config(settings, endpoint, ambient, &options, Rates::default()).unwrap()
         };
         let own = made(&told, Some("https://h"), Some(&environment));
         assert_eq!((own.proxy.as_deref(), own.idle_timeout), (Some("http://own:1"), Duration::from_secs(5)));
@@ -62,7 +69,7 @@ mod tests {
         assert_eq!(made(&plain, Some("https://h"), Some(&environment)).proxy.as_deref(), Some("http://p:1"));
         assert_eq!(made(&plain, Some("https://a.excepted.eu"), Some(&environment)).proxy, None);
         assert_eq!(made(&plain, Some("https://h"), None).proxy, None, "a named store ignores it");
-        assert!(config(&plain, Some("nonsense"), Some(&environment), &options).is_err());
+        assert!(config(&plain, Some("nonsense"), Some(&environment), &options, Rates::default()).is_err());
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod open_local;
 mod open_s3;
 mod overlap;
 mod proxy;
+mod rates;
 mod secret_source;
 mod settings;
 mod show;
@@ -32,6 +33,7 @@ pub use environment::Environment;
 pub use location::{Location, Place};
 pub use open::{OpenOptions, Opened, Role, Target, open};
 pub use overlap::{refuse_inside, refuse_overlap, refuse_sidecars_in};
+pub use rates::{Bandwidth, EndLimits, RequestRate};
 pub use secret_source::SecretSource;
 pub use settings::{
     AddressingStyle, AzureCredentials, AzureSettings, HttpSettings, IdSource, LocalSettings, S3Credentials,

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cabotage_core::{Key, Operation, Probe, Result, Storage, StorePlace};
+use cabotage_core::{Key, Operation, Probe, Result, Storage, StorePlace, Throttle};
 
-use crate::{Location, SecretSource, Stores, all};
+use crate::{EndLimits, Location, SecretSource, Stores, all};
 
 /// What a location is opened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct OpenOptions {
     /// The key of the customer's with which an S3 server encrypts contents (SSE-C): base64 of 32 bytes. Goes before that
     /// of a named store.
     pub sse_c_key: Option<SecretSource>,
+    /// How fast it may be used. Goes before what a named store says.
+    pub limits: EndLimits,
 }
 
 impl OpenOptions {
@@ -69,6 +71,8 @@ pub struct Opened {
     pub place: StorePlace,
     /// The folder on this machine, canonical, where it is one.
     pub folder: Option<PathBuf>,
+    /// What keeps it to its limits.
+    pub throttle: Throttle,
 }
 
 impl Opened {
@@ -83,6 +87,7 @@ impl Opened {
             key: location.key(),
             label: location.to_string(),
             folder: None,
+            throttle: Throttle::default(),
         }
     }
 }

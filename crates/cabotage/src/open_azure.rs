@@ -1,7 +1,7 @@
 //! An Azure Blob account.
 
 use cabotage_azure::AzureConfig;
-use cabotage_core::Result;
+use cabotage_core::{Rates, Result};
 use cabotage_http::Renew;
 
 use crate::proxy::{NO_PROXY, PROXY};
@@ -45,7 +45,7 @@ pub(crate) fn config(
         endpoint: settings.endpoint.clone(),
         credentials: credentials(&settings.credentials, environment)?,
         renew: renewal(&settings.credentials, environment),
-        http: http::config(&settings.http, endpoint.as_deref(), ambient, options)?,
+        http: http::config(&settings.http, endpoint.as_deref(), ambient, options, Rates::default())?,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use cabotage_core::{Key, Result};
+use cabotage_core::{Key, Rates, Result};
 use cabotage_local::{LocalConfig, LocalStore};
 
 use crate::overlap::canonical;
@@ -33,9 +33,11 @@ pub(crate) async fn open(path: &Path, location: &Location, options: &OpenOptions
         }
     };
     let folder = canonical(&root)?;
-    let config = LocalConfig { root, create: options.role == Role::Destination };
+    let throttle = options.limits.throttle(Rates::default());
+    let create = options.role == Role::Destination;
+    let config = LocalConfig { root, create, throttle: throttle.clone() };
     let opened = Opened::new(LocalStore::open(config).await?, location);
-    Ok(Opened { prefix: String::new(), key, folder: Some(folder), ..opened })
+    Ok(Opened { prefix: String::new(), key, folder: Some(folder), throttle, ..opened })
 }
 
 fn file(path: &Path) -> Result<(PathBuf, Key)> {

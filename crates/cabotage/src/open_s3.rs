@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cabotage_core::Result;
+use cabotage_core::{Rates, Result};
 use cabotage_http::Renew;
 use cabotage_providers::{Addressing, Profile};
 use cabotage_s3::{CustomerKey, S3Config};
@@ -72,9 +72,14 @@ pub(crate) fn config(
             .or(settings.sse_c_key.as_ref())
             .map(|source| customer_key(source, environment))
             .transpose()?,
-        http: http::config(&settings.http, endpoint.as_deref(), ambient, options)?,
+        http: http::config(&settings.http, endpoint.as_deref(), ambient, options, rates(provider))?,
         ..S3Config::new(bucket)
     })
+}
+
+/// How fast the provider wants to be used.
+pub(crate) fn rates(provider: Option<&Profile>) -> Rates {
+    provider.map(|provider| provider.rates).unwrap_or_default()
 }
 
 /// # Errors

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::{SecretSource, TimeSpan, fields};
+use crate::{Bandwidth, RequestRate, SecretSource, TimeSpan, fields};
 
 /// A store of the configuration file.
 #[derive(Clone, Debug)]
@@ -141,6 +141,10 @@ pub struct HttpSettings {
     pub idle_timeout: Option<TimeSpan>,
     /// Longest time until the reply begins.
     pub request_timeout: Option<TimeSpan>,
+    /// How many bytes of bodies a second.
+    pub bandwidth: Option<Bandwidth>,
+    /// How many requests a second, instead of what the provider's profile says.
+    pub requests_per_second: Option<RequestRate>,
 }
 
 /// The kinds there are.

@@ -18,6 +18,8 @@ pub enum Origin {
     Environment(String),
     /// Where the configuration file says that a secret is.
     Secret(SecretSource),
+    /// The provider's profile of that name.
+    Provider(String),
     /// Nobody said anything.
     Default,
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Origin {
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Secret(source) => write!(f, "{source}"),
+            Self::Provider(name) => write!(f, "provider {name}"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -124,9 +127,13 @@ impl Stores {
     }
 }
 
-/// A value that is no text and no table: only booleans are valid where this is asked.
+/// A value that is no text and no table: only booleans and whole numbers are valid where this is asked.
 fn plain(value: &Value) -> String {
-    value.as_bool().map_or_else(|| value.type_str().to_owned(), |flag| flag.to_string())
+    match value {
+        Value::Boolean(flag) => flag.to_string(),
+        Value::Integer(number) => number.to_string(),
+        other => other.type_str().to_owned(),
+    }
 }
 
 fn secret_source(table: &Table) -> Option<SecretSource> {
@@ -150,13 +157,19 @@ fn defaults(path: &str, kind: &StoreSettings, table: &Table) -> Vec<Setting> {
         StoreSettings::Local(_) => fields::of::<LocalSettings>().to_vec(),
     };
     let left_out = names.into_iter().filter(|name| !table.contains_key(*name));
-    left_out
-        .map(|name| Setting {
-            name: format!("{path}.{name}"),
-            value: default_of(kind, name),
-            origin: Origin::Default,
-        })
-        .collect()
+    let setting = |name: &'static str| {
+        let (value, origin) = of_provider(kind, name).unwrap_or((default_of(kind, name), Origin::Default));
+        Setting { name: format!("{path}.{name}"), value, origin }
+    };
+    left_out.map(setting).collect()
+}
+
+/// What the provider's profile says where the table says nothing.
+fn of_provider(kind: &StoreSettings, name: &str) -> Option<(String, Origin)> {
+    let StoreSettings::S3(S3Settings { provider: Some(provider), .. }) = kind else { return None };
+    let rates = open_s3::rates(cabotage_providers::find(provider).ok());
+    (name == "requests_per_second" && !rates.is_none())
+        .then(|| (rates.to_string(), Origin::Provider(provider.clone())))
 }
 
 fn default_of(kind: &StoreSettings, name: &str) -> String {
@@ -170,7 +183,7 @@ fn default_of(kind: &StoreSettings, name: &str) -> String {
         ("endpoint", _) => "<the account's>",
         ("allow_plaintext", _) => "false",
         ("ca_file", _) => "<the system's certificates>",
-        ("proxy" | SSE_C_KEY, _) => "none",
+        ("proxy" | SSE_C_KEY | "bandwidth" | "requests_per_second", _) => "none",
         ("connect_timeout", _) => "10s",
         ("idle_timeout", _) => "1m",
         ("request_timeout", _) => "2m",
@@ -217,6 +230,8 @@ mod tests {
         let file = r#"
             [stores.t]
             kind = "s3"
+            provider = "ovhcloud"
+            bandwidth = "100Mbit/s"
             region = "fr-par"
             credentials = { access_key_id = "AK", secret_access_key = { env = "K" }, session_token = { env = "U" } }
             sse_c_key = { env = "SSE" }
@@ -237,6 +252,8 @@ mod tests {
             "stores.t.credentials.session_token = <not set> (environment U)",
             "stores.t.sse_c_key = <redacted>, id 630dcd2966c43366 (environment SSE)",
             "stores.t.connect_timeout = 10s (default)",
+            "stores.t.bandwidth = 100Mbit/s (file)",
+            "stores.t.requests_per_second = 900 reads/s, 300 writes/s (provider ovhcloud)",
             "s3://.region = gra (environment AWS_DEFAULT_REGION)",
             "s3://.secret_access_key = <redacted> (environment AWS_SECRET_ACCESS_KEY)",
             "s3://.endpoint = <not set> (default)",

@@ -55,7 +55,7 @@ impl FromStr for TimeSpan {
 }
 
 /// A decimal number and a unit; blanks between them; letter case of the unit counts only where it tells units apart.
-fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+pub(crate) fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let text = text.trim();
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_')?;
     let (number, unit) = (text[..split].replace('_', ""), text[split..].trim_start());

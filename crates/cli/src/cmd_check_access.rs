@@ -11,6 +11,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
 use crate::exit_code::Exit;
+use crate::limit_args::LimitArgs;
 use crate::made_folders::MadeFolders;
 use crate::options::{Common, SseCKeys};
 use crate::output::{Failure, Output};
@@ -66,7 +67,8 @@ pub(crate) async fn run(args: &CheckAccessArgs, common: &Common) -> Result<Exit,
     let stores = common.stores()?;
     let made = MadeFolders::before_opening(&destination);
     let mut signals = Signals::new()?;
-    let opening = open_both((&source, &destination), &args.keys, Role::Destination, &stores, common);
+    let (ends, limits) = ((&source, &destination), LimitArgs::default());
+    let opening = open_both(ends, &args.keys, &limits, Role::Destination, &stores, common);
     let opened = signals.or_interrupted(opening).await;
     let checked = match opened.and_then(|ends| refuse_overlap(&ends.0, &ends.1).map(|()| ends)) {
         Ok(ends) => Ok(try_both(&ends, &mut signals).await),

@@ -11,6 +11,7 @@ use crate::cmd_failures::{Filter, terminated};
 use crate::exit_code::Exit;
 use crate::job_args::JobArgs;
 use crate::ledgers::{KnownLedger, Ledgers, RunName, StateArg};
+use crate::limit_args::LimitArgs;
 use crate::options::{Cli, Command, Common};
 use crate::output::Failure;
 use crate::run_job::{Verb, run_job};
@@ -22,6 +23,8 @@ pub(crate) struct RetryArgs {
     run: RunName,
     #[command(flatten)]
     filter: Filter,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     state: StateArg,
     /// Write the report as JSON
@@ -45,6 +48,7 @@ pub(crate) async fn run(args: &RetryArgs, common: &Common, screen: &Screen) -> R
     let common = common.in_any_folder()?;
     let report = args.report.as_deref().map(absolute).transpose()?;
     let (job, common) = job(&retry.invocation, &common, report)?;
+    let job = job.limited_by(args.limits);
     // Paths of the recorded command are relative to where it was typed.
     std::env::set_current_dir(&retry.invocation.folder).map_err(|error| {
         let text =

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cmd_ls::time;
 use crate::exit_code::Exit;
 use crate::ledgers::{KnownLedger, Ledgers, RunState, StateArg};
+use crate::limit_args::LimitArgs;
 use crate::options::{Common, SseCKeys};
 use crate::output::{Failure, Output, count, span};
 use crate::run_job::{open_both, side};
@@ -57,7 +58,8 @@ async fn job(args: &RunsArgs, common: &Common) -> Result<Option<JobIdentity>> {
     let keys = SseCKeys { source_sse_c_key_file: None, destination_sse_c_key_file: None };
     // Both for reading: what is missing is not made.
     let (source, destination) =
-        open_both((&source, &destination), &keys, Role::Source, &stores, common).await?;
+        open_both((&source, &destination), &keys, &LimitArgs::default(), Role::Source, &stores, common)
+            .await?;
     Ok(Some(JobIdentity::between(&side(source), &side(destination))))
 }
 

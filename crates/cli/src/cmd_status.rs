@@ -1,7 +1,7 @@
 //! `cabotage status`.
 
 use cabotage_core::{Result, Timestamp, display_text};
-use cabotage_engine::{Count, KeptProgress, LedgerCounts, RunKind, RunRecord, Speed};
+use cabotage_engine::{Count, KeptProgress, LedgerCounts, Limited, RunKind, RunRecord, Speed};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -166,6 +166,7 @@ impl<'a> Status<'a> {
             lines.push(field("stopped by", &display_text(why)));
         }
         lines.extend(self.progress_lines());
+        lines.extend(self.limit_lines());
         lines.extend(self.ledger_lines());
         lines.extend(self.closed.map(|at| field("job closed", &time(at))));
         lines
@@ -209,6 +210,20 @@ impl<'a> Status<'a> {
             field("left", &format!("about {}{by}", span(seconds)))
         }));
         lines
+    }
+
+    /// To which limits the ends are kept, by the report where there is one.
+    fn limit_lines(&self) -> Vec<String> {
+        let (report, now) = (cmd_runs::report(self.run), self.progress.map(|progress| progress.now));
+        let told =
+            |end: &str| serde_json::from_value(report["endpoints"][end]["limits"].clone()).ok().flatten();
+        let line = |end: &str, at_last: Option<Limited>| {
+            let limited: Option<Limited> = told(end).or(at_last);
+            limited.map(|limited| field(&format!("{end} limits"), &limited.to_string()))
+        };
+        let source = line("source", now.and_then(|now| now.source_limits));
+        let destination = line("destination", now.and_then(|now| now.destination_limits));
+        source.into_iter().chain(destination).collect()
     }
 
     fn ledger_lines(&self) -> Vec<String> {

@@ -15,6 +15,7 @@ use jiff::Zoned;
 use crate::exit_code::Exit;
 use crate::job_args::state_dir;
 use crate::job_args::typed_command;
+use crate::limit_args::LimitArgs;
 use crate::options::{Common, SseCKeys};
 use crate::output::Failure;
 use crate::progress::Reporter;
@@ -58,6 +59,8 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(256 << 20))]
     memory: ByteSize,
     #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
     when: WhenArgs,
     #[command(flatten)]
     keys: SseCKeys,
@@ -97,7 +100,8 @@ pub(crate) async fn run(args: &VerifyArgs, common: &Common, screen: &Screen) -> 
     let file = args.report.as_deref().map(ReportFile::new).transpose()?;
     let mut signals = Signals::new()?;
     // Both for reading: what is missing is not made.
-    let opening = open_both((&source, &destination), &args.keys, Role::Source, &stores, common);
+    let ends = (&source, &destination);
+    let opening = open_both(ends, &args.keys, &args.limits, Role::Source, &stores, common);
     let (source, destination) = signals.or_interrupted(opening).await?;
     refuse_places(args, &options, &source, &destination)?;
     let audit = Audit { source: side(source), destination: side(destination), options };

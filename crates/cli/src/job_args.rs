@@ -8,6 +8,7 @@ use cabotage_engine::{Adopt, Invocation, Options, Overwrite, Selection, TypedCom
 use clap::{Args, ValueEnum};
 
 use crate::ledger_flags::LedgerFlags;
+use crate::limit_args::LimitArgs;
 use crate::options::SseCKeys;
 use crate::sidecars::SidecarArgs;
 use crate::when_args::WhenArgs;
@@ -60,6 +61,8 @@ pub(crate) struct JobArgs {
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(64 << 20))]
     part_threshold: ByteSize,
     #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
     pub(crate) when: WhenArgs,
     #[command(flatten)]
     pub(crate) keys: SseCKeys,
@@ -106,6 +109,11 @@ impl JobArgs {
     /// With that file for the report instead of its own.
     pub(crate) fn with_report(self, report: Option<PathBuf>) -> Self {
         Self { report, ..self }
+    }
+
+    /// With the limits of another command line, where it has some.
+    pub(crate) fn limited_by(self, limits: LimitArgs) -> Self {
+        Self { limits: self.limits.overridden_by(limits), ..self }
     }
 
     /// The engine's options, as far as these tell them.

@@ -20,6 +20,7 @@ mod job_args;
 mod ledger_flags;
 mod ledger_show;
 mod ledgers;
+mod limit_args;
 mod log_lines;
 mod made_folders;
 mod options;

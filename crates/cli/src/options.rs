@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use cabotage::{Environment, Location, OpenOptions, Opened, Role, SecretSource, Stores, Target, open};
+use cabotage::{
+    EndLimits, Environment, Location, OpenOptions, Opened, Role, SecretSource, Stores, Target, open,
+};
 use cabotage_core::{Error, ErrorKind, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -129,7 +131,7 @@ impl Common {
         Stores::load(self.config.as_deref(), Environment::of_process())
     }
 
-    /// Opens a location.
+    /// Opens a location, without limits but those of its provider.
     pub(crate) async fn open(
         &self,
         location: &Location,
@@ -138,12 +140,25 @@ impl Common {
         target: Target,
         sse_c_key_file: Option<&Path>,
     ) -> Result<Opened> {
+        self.open_within(location, stores, role, target, (sse_c_key_file, EndLimits::default())).await
+    }
+
+    /// Opens a location, with a key of the customer's and limits of its own.
+    pub(crate) async fn open_within(
+        &self,
+        location: &Location,
+        stores: &Stores,
+        role: Role,
+        target: Target,
+        (sse_c_key_file, limits): (Option<&Path>, EndLimits),
+    ) -> Result<Opened> {
         let options = OpenOptions {
             role,
             target,
             allow_plaintext: self.allow_plaintext,
             s3_provider: self.s3_provider.clone(),
             sse_c_key: sse_c_key_file.map(|file| SecretSource::File(file.to_owned())),
+            limits,
         };
         open(location, stores, &options).await
     }

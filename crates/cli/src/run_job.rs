@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::exit_code::Exit;
 use crate::job_args::JobArgs;
+use crate::limit_args::LimitArgs;
 use crate::made_folders::MadeFolders;
 use crate::options::{Common, SseCKeys};
 use crate::output::{Failure, Output};
@@ -49,8 +50,10 @@ pub(crate) async fn run_job(
     let dry_run = options.dry_run;
     let opening = async {
         let ends = (&source, &destination);
-        let (source, destination) = open_both(ends, &args.keys, Role::Destination, stores, common).await?;
-        Ok((source, destination, args.sidecars.open(common, stores).await?))
+        let (source, destination) =
+            open_both(ends, &args.keys, &args.limits, Role::Destination, stores, common).await?;
+        let sidecars = args.sidecars.open(common, stores, &destination).await?;
+        Ok((source, destination, sidecars))
     };
     let opened = signals.or_interrupted(opening).await;
     let checked = opened.and_then(|ends| refuse_places(args, &options, &ends).map(|()| ends));
@@ -87,14 +90,16 @@ pub(crate) fn tell<R: Display + Serialize>(report: &R, file: Option<ReportFile>)
 pub(crate) async fn open_both(
     (source, destination): (&Location, &Location),
     keys: &SseCKeys,
+    limits: &LimitArgs,
     role: Role,
     stores: &Stores,
     common: &Common,
 ) -> Result<(Opened, Opened)> {
-    let key = keys.source_sse_c_key_file.as_deref();
-    let source = common.open(source, stores, Role::Source, Target::Folder, key).await?;
-    let key = keys.destination_sse_c_key_file.as_deref();
-    let destination = common.open(destination, stores, role, Target::Folder, key).await?;
+    let own = (keys.source_sse_c_key_file.as_deref(), limits.source());
+    let source = common.open_within(source, stores, Role::Source, Target::Folder, own).await?;
+    let own = (keys.destination_sse_c_key_file.as_deref(), limits.destination());
+    let destination = common.open_within(destination, stores, role, Target::Folder, own).await?;
+    limits.check(&source, &destination)?;
     Ok((source, destination))
 }
 
@@ -165,6 +170,7 @@ pub(crate) fn side(opened: Opened) -> Side {
         prefix: opened.prefix,
         label: opened.label,
         place: Some(opened.place),
+        throttle: opened.throttle,
     }
 }
 

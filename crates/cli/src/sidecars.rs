@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cabotage::{Location, Opened, Role, Stores, Target, refuse_inside, refuse_sidecars_in};
+use cabotage::{EndLimits, Location, Opened, Role, Stores, Target, refuse_inside, refuse_sidecars_in};
 use cabotage_core::Result;
 use cabotage_engine::Sidecars;
 use clap::Args;
@@ -38,12 +38,20 @@ impl SidecarArgs {
         Ok(keep.as_ref().map(MadeFolders::before_opening).unwrap_or_default())
     }
 
-    /// Opens what is asked for; the folder of `--sidecar` is made where it is missing.
-    pub(crate) async fn open(&self, common: &Common, stores: &Stores) -> Result<OpenSidecars> {
+    /// Opens what is asked for; the folder of `--sidecar` is made where it is missing. Sidecars come on top of the data at the
+    /// destination, so they share its limits.
+    pub(crate) async fn open(
+        &self,
+        common: &Common,
+        stores: &Stores,
+        destination: &Opened,
+    ) -> Result<OpenSidecars> {
         let open = async |location: Option<&str>, role| match location {
             Some(location) => {
                 let location = Location::parse(location)?;
-                common.open(&location, stores, role, Target::Folder, None).await.map(Some)
+                let shared = Some(destination.throttle.clone());
+                let limits = EndLimits { shared, ..EndLimits::default() };
+                common.open_within(&location, stores, role, Target::Folder, (None, limits)).await.map(Some)
             }
             None => Ok(None),
         };

@@ -28,6 +28,7 @@ mod probe;
 mod remnant;
 mod secret;
 mod storage;
+mod throttle;
 mod upload;
 
 pub use access_entry::{AccessEntry, AccessStream};
@@ -56,6 +57,7 @@ pub use probe::{Access, ObjectLock, Probe, Traffic, Versioning, probe_digest, se
 pub use remnant::{Remnant, RemnantKind, RemnantStream};
 pub use secret::Secret;
 pub use storage::{Storage, StoreId, StorePlace};
+pub use throttle::{Rates, RequestKind, Throttle};
 pub use upload::{PartInfo, PartSlot, Upload, UploadId, UploadInfo, Written};
 
 /// A moment in time, always UTC.

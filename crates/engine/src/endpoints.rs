@@ -1,11 +1,12 @@
 //! The two ends' endpoints: outages that pause the run, and what the report tells of them.
 
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use cabotage_core::{Error, ErrorKind, Timestamp, Traffic};
+use cabotage_core::{Error, ErrorKind, Rates, Throttle, Timestamp, Traffic};
 use cabotage_layers::{Gate, OutageWatch, Outages, Outlast, ResumeBody, ResumePolicy};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Event, Observer, Progress, Side};
@@ -41,6 +42,7 @@ pub(crate) fn guard(
     progress: &Arc<Progress>,
     observer: &Arc<dyn Observer>,
 ) -> Gates {
+    progress.limit([&source.throttle, &destination.throttle].map(Clone::clone));
     let behind = |end: End, side: &mut Side| {
         let watch = Watch {
             end,
@@ -133,6 +135,34 @@ pub struct Endpoint {
     pub outage_seconds: f64,
     /// Its requests; none for a store without a server.
     pub traffic: Option<Traffic>,
+    /// To which limits it was kept; none where there were none.
+    pub limits: Option<Limited>,
+}
+
+/// One end's limits, and what they came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limited {
+    /// How much a second.
+    pub rates: Rates,
+    /// Milliseconds for which something waited for them; what waits at the same time counts once.
+    pub waited_millis: u64,
+}
+
+impl Limited {
+    /// None where nothing is limited.
+    pub(crate) fn of(throttle: &Throttle) -> Option<Self> {
+        let rates = throttle.rates();
+        let waited = throttle.waited(Instant::now());
+        let waited_millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        (!rates.is_none()).then_some(Self { rates, waited_millis })
+    }
+}
+
+impl fmt::Display for Limited {
+    /// `200 MiB/s, 300 requests/s; waited 2 min 5 s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; waited {}", self.rates, span(Duration::from_millis(self.waited_millis)))
+    }
 }
 
 impl Endpoint {
@@ -141,6 +171,7 @@ impl Endpoint {
             outages: outages.count,
             outage_seconds: outages.time.as_secs_f64(),
             traffic: side.probe.as_ref().and_then(|probe| probe.traffic()),
+            limits: Limited::of(&side.throttle),
         }
     }
 
@@ -152,6 +183,9 @@ impl Endpoint {
             let time = span(Duration::from_secs_f64(self.outage_seconds));
             let times = times(self.outages);
             lines.push(format!("The {end} was down {times}, {time} in all; the run waited."));
+        }
+        if let Some(limited) = self.limits {
+            lines.push(format!("The {end} was kept to {limited}."));
         }
         if let Some(traffic) = self.traffic.filter(|traffic| traffic.throttled > 0) {
             let lowest = traffic.lowest_limit.map(|limit| format!("; requests at once went down to {limit}"));
@@ -220,11 +254,14 @@ mod tests {
         let calm = Endpoint { traffic: Some(traffic), ..Endpoint::default() };
         assert!(Endpoints { source: calm, destination: calm }.lines().is_empty());
         let throttled = Traffic { throttled: 7, lowest_limit: Some(4), ..traffic };
-        let destination = Endpoint { outages: 2, outage_seconds: 7_500.0, traffic: Some(throttled) };
+        let rates = Rates { bytes: Some(1 << 20), ..Rates::default() };
+        let limits = Some(Limited { rates, waited_millis: 125_400 });
+        let destination = Endpoint { outages: 2, outage_seconds: 7_500.0, traffic: Some(throttled), limits };
         assert_eq!(
             Endpoints { source: calm, destination }.lines(),
             [
                 "The destination was down 2 times, 2 h 5 min in all; the run waited.",
+                "The destination was kept to 1 MiB/s; waited 2 min 5 s.",
                 "The destination asked to slow down 7 times in 500 requests; requests at once went down to 4."
             ]
         );

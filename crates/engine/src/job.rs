@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cabotage_core::{Error, ErrorKind, LossName, Probe, Result, Storage, StorePlace};
+use cabotage_core::{Error, ErrorKind, LossName, Probe, Result, Storage, StorePlace, Throttle};
 use tokio_util::sync::CancellationToken;
 
 use crate::sidecar::Sidecars;
@@ -26,6 +26,8 @@ pub struct Side {
     pub label: String,
     /// Which store it is, apart from its server's address; none takes the store's id as what stays the same.
     pub place: Option<StorePlace>,
+    /// What keeps the store to its limits; the run only tells of it.
+    pub throttle: Throttle,
 }
 
 /// Whether the prefixes, in one bucket, would be the same place or lie in each other.

@@ -68,7 +68,7 @@ pub use audit::{
 };
 pub use cutover::{Cutover, cutover};
 pub use delete::{DeletePolicy, Deletion};
-pub use endpoints::{Endpoint, Endpoints};
+pub use endpoints::{Endpoint, Endpoints, Limited};
 pub use invocation::Invocation;
 pub use job::{Adopt, Job, Options, Overwrite, Side, Stop, Verify};
 pub use json::{json_file, json_line};

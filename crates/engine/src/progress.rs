@@ -1,12 +1,13 @@
 //! What can be seen of a run while it goes on.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use cabotage_core::ErrorKind;
+use cabotage_core::{ErrorKind, Throttle};
 use serde::{Deserialize, Serialize};
 
 use crate::endpoints::End;
-use crate::{Class, FindingKind};
+use crate::{Class, FindingKind, Limited};
 
 /// Counters of one run, read at any moment. Each is monotonic; together they are no snapshot.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Progress {
     listing_done: AtomicBool,
     source_down: AtomicBool,
     destination_down: AtomicBool,
+    /// Those of source and destination.
+    throttles: OnceLock<[Throttle; 2]>,
 }
 
 /// One reading of [`Progress`].
@@ -43,6 +46,12 @@ pub struct Snapshot {
     pub source_down: bool,
     /// Whether the destination doesn't.
     pub destination_down: bool,
+    /// To which limits the source is kept.
+    #[serde(default)]
+    pub source_limits: Option<Limited>,
+    /// To which the destination is.
+    #[serde(default)]
+    pub destination_limits: Option<Limited>,
 }
 
 impl Progress {
@@ -50,6 +59,8 @@ impl Progress {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let limited =
+            |end: usize| self.throttles.get().and_then(|throttles| Limited::of(throttles.get(end)?));
         Snapshot {
             listed: get(&self.listed),
             listed_bytes: get(&self.listed_bytes),
@@ -60,6 +71,8 @@ impl Progress {
             listing_done: self.listing_done.load(Ordering::Relaxed),
             source_down: self.source_down.load(Ordering::Relaxed),
             destination_down: self.destination_down.load(Ordering::Relaxed),
+            source_limits: limited(0),
+            destination_limits: limited(1),
         }
     }
 
@@ -84,6 +97,11 @@ impl Progress {
             End::Destination => &self.destination_down,
         };
         of_end.store(down, Ordering::Relaxed);
+    }
+
+    /// What source and destination are kept to; told once.
+    pub(crate) fn limit(&self, throttles: [Throttle; 2]) {
+        let _ = self.throttles.set(throttles);
     }
 
     pub(crate) fn listing_done(&self) {

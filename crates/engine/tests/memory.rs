@@ -25,7 +25,7 @@ async fn copy(state: &Path, size: u64, alive: &Alive) -> Report {
     let sink = Arc::new(Sink::new());
     let side = |store: Arc<dyn Storage>, probe: Option<Arc<dyn Probe>>| {
         let label = store.to_string();
-        Side { store, probe, prefix: String::new(), label, place: None }
+        Side { store, probe, prefix: String::new(), label, place: None, throttle: Default::default() }
     };
     let source = side(Arc::new(MadeUp::new(OBJECTS, size, alive.clone())), None);
     let destination = side(Arc::clone(&sink) as _, Some(sink));

@@ -24,6 +24,7 @@ fn job(state: &Path, objects: u64) -> Job {
         prefix: String::new(),
         label: name.into(),
         place: None,
+        throttle: Default::default(),
     };
     Job { source: side("source"), destination: side("destination"), options: Options::new(state.to_owned()) }
 }

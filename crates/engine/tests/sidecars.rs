@@ -45,6 +45,7 @@ impl Trip {
             prefix: "kept/".into(),
             label: "memory://sidecars/kept".into(),
             place: None,
+            throttle: Default::default(),
         }
     }
 
@@ -387,6 +388,7 @@ async fn locations_are_checked_before_anything_is_written() {
             prefix: prefix.into(),
             label: "memory://destination".into(),
             place: None,
+            throttle: Default::default(),
         };
         let sidecars = Sidecars { keep: Some(side), restore: None };
         let refused = trip.out.try_run(Options { sidecars, ..trip.out.options() }).await.unwrap_err();

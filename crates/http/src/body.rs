@@ -7,9 +7,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cabotage_core::{ByteStream, Error, ErrorKind, Result};
+use cabotage_core::{ByteStream, Error, ErrorKind, Result, Throttle};
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::CallBody;
 
@@ -26,6 +26,9 @@ pub(crate) struct OutBody {
     /// Bytes to be sent, those in `ready` included.
     left: u64,
     watch: Arc<Watch>,
+    throttle: Throttle,
+    /// The piece that goes out next, and what it waits for.
+    next: Option<(usize, Option<Pin<Box<Sleep>>>)>,
 }
 
 enum Source {
@@ -42,7 +45,7 @@ enum Source {
 
 impl OutBody {
     /// Opens the body for one attempt.
-    pub(crate) async fn open(body: &CallBody) -> Result<(Self, Arc<Watch>)> {
+    pub(crate) async fn open(body: &CallBody, throttle: Throttle) -> Result<(Self, Arc<Watch>)> {
         let left = body.len();
         let source = match body {
             CallBody::Replay { len, open } if *len > 0 => {
@@ -52,7 +55,8 @@ impl OutBody {
             CallBody::Empty | CallBody::Replay { .. } => Source::Chunks { chunks: Arc::from([]), next: 0 },
         };
         let watch = Arc::new(Watch::new(left == 0));
-        Ok((Self { source, ready: Bytes::new(), left, watch: Arc::clone(&watch) }, watch))
+        let ready = Bytes::new();
+        Ok((Self { source, ready, left, watch: Arc::clone(&watch), throttle, next: None }, watch))
     }
 
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -65,6 +69,24 @@ impl OutBody {
             Source::Stream { stream, last } => self.ready = ready!(poll_piece(stream, last, unread, cx))?,
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// How many of the bytes in `ready` may go out, once they may.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        let Self { next, throttle, ready, watch, .. } = self;
+        let (size, sleep) = next.get_or_insert_with(|| {
+            let size = throttle.piece(PIECE).min(ready.len());
+            let at = throttle.bytes(size as u64, Instant::now().into_std()).map(Instant::from_std);
+            // Waiting for one's turn is no lack of progress.
+            at.inspect(|at| watch.held_until(*at));
+            (size, at.map(|at| Box::pin(sleep_until(at))))
+        });
+        if let Some(sleep) = sleep {
+            ready!(sleep.as_mut().poll(cx));
+        }
+        let size = *size;
+        *next = None;
+        Poll::Ready(size)
     }
 }
 
@@ -109,7 +131,8 @@ impl Body for OutBody {
         if this.left == 0 {
             return Poll::Ready(None);
         }
-        let piece = this.ready.split_to(this.ready.len().min(PIECE));
+        let size = ready!(this.poll_turn(cx));
+        let piece = this.ready.split_to(size);
         this.left = this.left.saturating_sub(piece.len() as u64);
         this.watch.moved(this.left == 0);
         Poll::Ready(Some(Ok(Frame::data(piece))))
@@ -138,7 +161,13 @@ impl Watch {
 
     /// Starts counting anew.
     pub(crate) fn touch(&self) {
-        *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.held_until(Instant::now());
+    }
+
+    /// Starts counting at that moment, or at a later one that was told before.
+    fn held_until(&self, at: Instant) {
+        let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        *moved = at.max(*moved);
     }
 
     fn moved(&self, done: bool) {

@@ -16,7 +16,7 @@ fn replay(len: u64, pieces: &'static [&'static [u8]], end: Option<ErrorKind>) ->
 }
 
 async fn sent(body: &CallBody) -> (Vec<u8>, Option<ErrorKind>) {
-    let (mut out, watch) = OutBody::open(body).await.unwrap();
+    let (mut out, watch) = OutBody::open(body, Throttle::default()).await.unwrap();
     assert_eq!(out.size_hint().exact(), Some(body.len()));
     let mut all = Vec::new();
     while let Some(frame) = out.frame().await {
@@ -51,7 +51,7 @@ async fn exactly_as_long_as_declared() {
 #[tokio::test]
 async fn long_chunks_go_out_in_pieces() {
     let body = CallBody::from(Bytes::from(vec![7; PIECE * 2 + 1]));
-    let (mut out, _) = OutBody::open(&body).await.unwrap();
+    let (mut out, _) = OutBody::open(&body, Throttle::default()).await.unwrap();
     let mut lengths = Vec::new();
     while let Some(frame) = out.frame().await {
         lengths.push(frame.unwrap().into_data().unwrap().len());

@@ -20,7 +20,7 @@ use crate::flow::{Flow, Need, Turn};
 use crate::renew::Credentials;
 use crate::reply::About;
 use crate::retry::{Again, Budget, Failure, wait};
-use crate::{Call, CallBody, Endpoint, HttpConfig, Renewal, Repeat, Reply, Service, fault, spelling};
+use crate::{Call, CallBody, Endpoint, HttpConfig, Renewal, Repeat, Reply, Service, fault, pace, spelling};
 
 /// How much of a failed reply's body is read.
 const ERROR_BODY: usize = 64 * 1024;
@@ -134,6 +134,9 @@ impl HttpClient {
     /// Who is to wait does so here, and a `Retry-After` is waited out before the request may be sent again. A reply counts
     /// until its body is read to its end or it is dropped; who holds some can always send one more request.
     ///
+    /// Each attempt waits for [`HttpConfig::throttle`], and so does each piece of a body on its way out or in. No timeout
+    /// counts meanwhile.
+    ///
     /// # Errors
     /// Those of [`Service::sign`], [`Service::error`] and the body's source; `CredentialsExpired` for credentials that
     /// worked before, are refused now, and may be replaced where they come from; `Unreachable`, `Interrupted`, `Timeout`
@@ -209,6 +212,8 @@ impl HttpClient {
         number: u32,
         turn: &mut Turn,
     ) -> Result<Reply, Failure> {
+        // Before the signature, which tells the time.
+        pace::request(&self.0.config.throttle, &call.method).await;
         let mut parts = self.parts(call).map_err(Failure::fatal)?;
         let target = parts.uri.clone();
         let assumed = self.skew();
@@ -221,7 +226,8 @@ impl HttpClient {
         if let Some(auth) = &self.0.proxy_auth {
             parts.headers.insert(PROXY_AUTHORIZATION, auth.clone());
         }
-        let (body, watch) = OutBody::open(&call.body).await.map_err(Failure::fatal)?;
+        let (body, watch) =
+            OutBody::open(&call.body, self.0.config.throttle.clone()).await.map_err(Failure::fatal)?;
         let patience = call.patience.unwrap_or(self.0.config.request_timeout);
         self.0.flow.sent(number);
         let response = self.exchange(Request::from_parts(parts, body), &watch, patience).await?;
@@ -232,6 +238,7 @@ impl HttpClient {
             operation: call.operation,
             method: call.method.clone(),
             idle: self.0.config.idle_timeout,
+            throttle: self.0.config.throttle.clone(),
         };
         let reply = Reply {
             status: head.status,

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cabotage_core::Throttle;
+
 use crate::redact_url;
 
 /// How requests are sent. There is no switch that skips the check of certificates, and no proxy is taken from the
@@ -24,6 +26,8 @@ pub struct HttpConfig {
     pub allow_plaintext: bool,
     /// How requests are tried again.
     pub retry: RetryPolicy,
+    /// How many requests and bytes of bodies a second, both ways. All clients with the same one share it.
+    pub throttle: Throttle,
     /// The `User-Agent` header.
     pub user_agent: String,
 }
@@ -39,6 +43,7 @@ impl Default for HttpConfig {
             ca_file: None,
             allow_plaintext: false,
             retry: RetryPolicy::default(),
+            throttle: Throttle::default(),
             user_agent: concat!("cabotage/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
@@ -54,6 +59,7 @@ impl fmt::Debug for HttpConfig {
             .field("ca_file", &self.ca_file)
             .field("allow_plaintext", &self.allow_plaintext)
             .field("retry", &self.retry)
+            .field("rates", &self.throttle.rates())
             .field("user_agent", &self.user_agent)
             .finish()
     }

@@ -17,6 +17,7 @@ mod encode;
 mod endpoint;
 mod fault;
 mod flow;
+mod pace;
 mod redact;
 mod renew;
 mod reply;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use cabotage_core::{ByteStream, Error, ErrorKind, Operation, Result};
+use cabotage_core::{ByteStream, Error, ErrorKind, Operation, Result, Throttle};
 use futures::StreamExt as _;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Extensions, HeaderMap, Method, StatusCode};
@@ -13,7 +13,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use crate::flow::Turn;
-use crate::{fault, spelling};
+use crate::{fault, pace, spelling};
 
 /// A reply whose head has arrived. Dropping it drops the connection, unless the body was read to its end.
 pub struct Reply {
@@ -38,6 +38,7 @@ pub(crate) struct About {
     pub(crate) operation: Operation,
     pub(crate) method: Method,
     pub(crate) idle: Duration,
+    pub(crate) throttle: Throttle,
 }
 
 impl Reply {
@@ -166,6 +167,7 @@ impl Inner {
                 return Err(self.length_error());
             }
             if !bytes.is_empty() {
+                pace::bytes(&self.about.throttle, bytes.len() as u64).await;
                 return Ok(Some((bytes, self)));
             }
         }

@@ -101,6 +101,9 @@ mod tests {
             let by_parts = limits.part_max.saturating_mul(u64::from(limits.parts_max));
             assert!(limits.object_max <= by_parts, "{id}: an object of that size has too many parts");
             assert!(!profile.facts.is_empty(), "{id} has no evidence");
+            let cited = profile.facts.iter().any(|fact| fact.about.split(", ").any(|about| about == "rates"));
+            assert_eq!(cited, !profile.rates.is_none(), "{id}: rates have a source");
+            assert_eq!(profile.rates.bytes, None, "{id}");
             for fact in &profile.facts {
                 assert!(fact.as_of.starts_with("20") && fact.as_of.len() >= 7, "{id}: {}", fact.as_of);
                 assert!(!fact.source.is_empty(), "{id}");

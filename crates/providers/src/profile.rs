@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cabotage_core::{
-    Limits, MetadataNames, MetadataRules, Preconditions, Support, TagRules, TierClass, TierRules,
+    Limits, MetadataNames, MetadataRules, Preconditions, Rates, Support, TagRules, TierClass, TierRules,
 };
 use serde::Deserialize;
 
@@ -188,6 +188,9 @@ pub struct Profile {
     /// Whether an overwritten object is seen at once by every reader; false or unknown means: verify with care.
     #[serde(default)]
     pub consistent_overwrites: bool,
+    /// How many requests a second the provider takes; no bytes, which nobody states.
+    #[serde(default)]
+    pub rates: Rates,
     /// Storage classes that a write may ask for.
     #[serde(default)]
     pub storage_classes: Vec<StorageClass>,

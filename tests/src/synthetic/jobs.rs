@@ -17,7 +17,7 @@ const TOGETHER: usize = 4_000;
 pub fn job(namespace: Namespace, dialect: Dialect, destination: &Destination, state: &Path) -> Job {
     let side = |store: Arc<dyn Storage>, probe: Option<Arc<dyn Probe>>| {
         let label = store.to_string();
-        Side { store, probe, prefix: String::new(), label, place: None }
+        Side { store, probe, prefix: String::new(), label, place: None, throttle: Default::default() }
     };
     let source = Arc::new(Source::new(namespace, dialect));
     let destination = Arc::new(destination.clone());

@@ -183,7 +183,10 @@ fn line_feeds_in_metadata_are_refused() {
     let both = Both::new();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = LocalStore::open(LocalConfig { root: both.home.path("in"), create: true }).await.unwrap();
+        let store =
+            LocalStore::open(LocalConfig { root: both.home.path("in"), create: true, ..Default::default() })
+                .await
+                .unwrap();
         for (name, value) in [("lf", "a\nx-injected: b"), ("crlf", "a\r\nx-injected: b"), ("fine", "plain")] {
             let attributes =
                 Attributes { metadata: [("note".into(), value.into())].into(), ..Default::default() };

@@ -123,7 +123,10 @@ fn from_a_disk_to_azurite() {
         ("plain", Attributes::default()),
     ];
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let store = LocalStore::open(LocalConfig { root: home.path("in"), create: true }).await.unwrap();
+        let store =
+            LocalStore::open(LocalConfig { root: home.path("in"), create: true, ..Default::default() })
+                .await
+                .unwrap();
         for (name, attributes) in objects {
             let options = WriteOptions { attributes, ..WriteOptions::default() };
             store.write(&Key::new(name).unwrap(), Payload::from_bytes(name), options).await.unwrap();

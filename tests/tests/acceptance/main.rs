@@ -17,6 +17,7 @@ mod faults;
 mod hierarchical;
 mod hostile;
 mod kept;
+mod limits;
 mod losses;
 mod lying;
 mod migration;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
     .collect();
     let all = [
         round_trip::cases(),
+        limits::cases(),
         sidecars::cases(),
         parts::cases(),
         hostile::cases(),

@@ -48,7 +48,8 @@ impl Place {
         match kind {
             Kind::Memory => Self::of(kind, name.clone(), MemoryStore::new(&name)),
             Kind::Disk => {
-                let config = LocalConfig { root: folder.path().join(&name), create: true };
+                let config =
+                    LocalConfig { root: folder.path().join(&name), create: true, ..Default::default() };
                 Self::of(kind, name, LocalStore::open(config).await.unwrap())
             }
             Kind::Azurite => {
@@ -91,6 +92,7 @@ impl Place {
             prefix: String::new(),
             label: format!("{:?} {}", self.kind, self.name),
             place: None,
+            throttle: Default::default(),
         }
     }
 

@@ -110,7 +110,7 @@ fn lean_memory() -> Found {
 /// A folder below the system's folder for temporary files.
 async fn local() -> Found {
     let folder = TempDir::new().expect("a folder for temporary files");
-    let config = LocalConfig { root: folder.path().join("root"), create: true };
+    let config = LocalConfig { root: folder.path().join("root"), create: true, ..Default::default() };
     let store = LocalStore::open(config).await.expect("the folder opens");
     Subject::found("local", OWN, store, Some(Box::new(folder)))
 }

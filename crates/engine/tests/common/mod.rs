@@ -71,7 +71,14 @@ impl Bench {
             Some(faults) => Arc::new(Fault::new(plain, faults.clone())),
             None => plain,
         };
-        Side { store, probe: Some(probe), prefix: prefix.into(), label: label.into(), place: None }
+        Side {
+            store,
+            probe: Some(probe),
+            prefix: prefix.into(),
+            label: label.into(),
+            place: None,
+            throttle: Default::default(),
+        }
     }
 
     pub fn job(&self, options: Options) -> Job {

@@ -184,7 +184,14 @@ impl World {
             let store = Arc::new(SkyStore::new(end, &self.sky));
             let label = store.to_string();
             let probe: Arc<dyn Probe> = Arc::<SkyStore>::clone(&store);
-            Side { store, probe: Some(probe), prefix: prefix.to_owned(), label, place: None }
+            Side {
+                store,
+                probe: Some(probe),
+                prefix: prefix.to_owned(),
+                label,
+                place: None,
+                throttle: Default::default(),
+            }
         };
         Job {
             source: side(End::Source, plan.source_prefix),
