@@ -29,12 +29,14 @@
 mod check;
 #[macro_use]
 mod trial;
+mod compute;
 mod groups;
 mod hostile;
 mod http;
 mod place;
 
 pub use check::{Failure, Outcome};
+pub use compute::{Bench, ComputeTrial, compute_suite};
 pub use groups::suite;
 pub use hostile::{HostileKey, hostile_keys};
 pub use http::{HttpClient, HttpReply, HttpRequest};
