@@ -92,7 +92,7 @@ impl Plan {
             destination,
             mirrors: false,
         };
-        plan.with_deletions().with_outages()
+        plan.with_deletions().with_outages().with_pages()
     }
 
     /// Drawn apart, so that the other choices of a seed stay what they are.
@@ -118,6 +118,15 @@ impl Plan {
                     (storm.crash_at, storm.drain_at) = (None, None);
                 }
             }
+        }
+        self
+    }
+
+    /// Drawn apart as well: listings of so few names a page, that what is listed is cut into ranges.
+    fn with_pages(mut self) -> Self {
+        let dice = &mut Dice::new(self.seed, "pages");
+        if dice.chance(0.4) {
+            (self.source.list_page, self.destination.list_page) = (Some(1), Some(1));
         }
         self
     }

@@ -150,7 +150,11 @@ impl Storage for SkyStore {
             let items = listing.filter_map(move |item| {
                 store.sky.note_answer(store.end, Operation::List);
                 let item = store.listed(item, &mut luck.lock().unwrap());
-                async move { item }
+                async move {
+                    // Others get their turn, as between pages.
+                    tokio::task::yield_now().await;
+                    item
+                }
             });
             items.take(end).chain(last).boxed()
         })
