@@ -21,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) hierarchical: bool,
     /// Listings tell tags.
     pub(crate) lists_tags: bool,
+    /// Listings can begin at any name.
+    pub(crate) lists_from: bool,
     /// The credentials are the account's key, which alone can sign URLs.
     pub(crate) keyed: bool,
 }
@@ -34,7 +36,7 @@ pub(crate) fn capabilities(server: &Server) -> Capabilities {
         list_order: if server.hierarchical { ListOrder::None } else { ListOrder::Utf16 },
         list_attributes: true,
         list_tags: server.lists_tags || server.hierarchical,
-        list_after: false,
+        list_after: server.lists_from,
         list_page: Some(5000),
         keys: key_rules(server),
         limits: Limits {

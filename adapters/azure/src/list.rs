@@ -12,6 +12,7 @@ use http::Method;
 
 use crate::page::{self, Page};
 use crate::store::Inner;
+use crate::wire::start_from;
 
 /// Largest page that is taken, in bytes: 5,000 blobs with the longest names, metadata and tags, as good as.
 const PAGE_BYTES: usize = 96 * 1024 * 1024;
@@ -25,6 +26,8 @@ pub(crate) struct PageRequest<'a> {
     pub(crate) prefix: &'a str,
     pub(crate) delimiter: Option<&'a str>,
     pub(crate) marker: Option<&'a str>,
+    /// Where the whole listing begins, on each of its pages.
+    pub(crate) from: Option<&'a str>,
     pub(crate) include: &'a str,
     pub(crate) most: u32,
 }
@@ -48,6 +51,9 @@ impl Inner {
             if let Some(value) = value {
                 call = call.query(name, value);
             }
+        }
+        if let Some(name) = request.from {
+            call = start_from(call, name);
         }
         self.wire.fetch(call, PAGE_BYTES).await
     }
@@ -126,6 +132,7 @@ impl Pager {
             prefix: &self.scope.prefix,
             delimiter: self.scope.delimiter.as_deref().filter(|d| !d.is_empty() && !self.folds()),
             marker: self.marker.as_deref(),
+            from: self.scope.after.as_ref().map(Key::as_str).filter(|_| self.inner.capabilities.list_after),
             include: "",
             most: PAGE_BLOBS,
         };
@@ -139,7 +146,7 @@ impl Pager {
         Ok(Some((items, self)))
     }
 
-    /// The server can't be told `after` and `until`, so groups are made of the keys that pass them.
+    /// No server can be told `until`, and only some can be told `after`, so groups are made of the keys that pass them.
     fn folds(&self) -> bool {
         self.scope.after.is_some() || self.scope.until.is_some()
     }

@@ -21,6 +21,7 @@ pub(crate) fn list(inner: &Arc<Inner>, prefix: &str) -> BoxStream<'static, Resul
             prefix: &prefix,
             delimiter: None,
             marker: Some(marker.as_str()).filter(|marker| !marker.is_empty()),
+            from: None,
             include: "uncommittedblobs",
             most: PAGE_BLOBS,
         };

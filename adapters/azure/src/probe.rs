@@ -12,18 +12,20 @@ use crate::access;
 use crate::auth::Pass;
 use crate::capabilities::{Server, capabilities};
 use crate::list::PageRequest;
-use crate::page;
+use crate::page::{self, Page};
 use crate::remnants;
 use crate::store::AzureStore;
 use crate::tags::TagAccess;
-use crate::wire::{Wire, text};
+use crate::wire::{Wire, start_from, text};
 
 const HIERARCHICAL: HeaderName = HeaderName::from_static("x-ms-is-hns-enabled");
 
 /// MD5 of something else than the probe's body.
 const OTHER_MD5: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
 
-/// Asks the server what it is, and whether listings may tell tags. A server that refuses to tell is taken for the
+const TAGS: &str = "metadata,tags";
+
+/// Asks the server what it is, whether listings may tell tags, and whether they can begin at any name. A server that refuses to tell is taken for the
 /// service, without a hierarchical namespace.
 pub(crate) async fn ask(wire: &Wire) -> Result<(Capabilities, TagAccess)> {
     let keyed = matches!(wire.pass().await?, Pass::Key(_));
@@ -44,31 +46,58 @@ pub(crate) async fn ask(wire: &Wire) -> Result<(Capabilities, TagAccess)> {
     if server.hierarchical {
         access.absent();
     } else {
-        server.lists_tags = lists_tags(wire, &access).await?;
+        ask_listings(wire, &access, &mut server).await?;
     }
     Ok((capabilities(&server), access))
 }
 
-async fn lists_tags(wire: &Wire, access: &TagAccess) -> Result<bool> {
+/// A name that comes after nearly all: the last syllable of Hangul.
+const FAR: &str = "\u{d7a3}";
+
+/// Finds out by one page whether listings tell tags, and whether they begin where they are told to.
+async fn ask_listings(wire: &Wire, access: &TagAccess, server: &mut Server) -> Result<()> {
+    let page = match first_page(wire, TAGS, Some(FAR)).await {
+        // A version or a parameter that it doesn't know, or no tags: without the first, the second shows.
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::KeyRejected) => {
+            first_page(wire, TAGS, None).await
+        }
+        told => told.inspect(|page| server.lists_from = begins_there(page)),
+    };
+    match page {
+        Ok(_) => {
+            access.readable();
+            server.lists_tags = true;
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
+            access.denied();
+            let page = first_page(wire, "metadata", Some(FAR)).await;
+            server.lists_from = page.is_ok_and(|page| begins_there(&page));
+        }
+        Err(error) if is_answer(error.kind()) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+async fn first_page(wire: &Wire, include: &str, from: Option<&str>) -> Result<Page> {
     let call = wire
         .container_call(Operation::Open, Method::GET)
         .query("restype", "container")
         .query("comp", "list")
         .query("maxresults", "1")
-        .query("include", "metadata,tags");
-    match wire.send(call).await {
-        Ok(reply) => {
-            page::parse(&reply.bytes(1024 * 1024).await?)?;
-            access.readable();
-            Ok(true)
-        }
-        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
-            access.denied();
-            Ok(false)
-        }
-        Err(error) if is_answer(error.kind()) => Ok(false),
-        Err(error) => Err(error),
-    }
+        .query("include", include);
+    let call = from.into_iter().fold(call, start_from);
+    page::parse(&wire.send(call).await?.bytes(1024 * 1024).await?)
+}
+
+/// Whether nothing is listed that comes before. An empty container tells nothing; then too a listing is right, since what
+/// it tells before its place is passed over, if slow.
+fn begins_there(page: &Page) -> bool {
+    page.items.iter().all(|item| match item {
+        ListItem::Object(info) | ListItem::Version(info) => info.key.as_str() >= FAR,
+        ListItem::Prefix(key) => key.as_str() >= FAR,
+        ListItem::BadKey(_) => true,
+    })
 }
 
 /// Whether the server answered, if only to refuse.
@@ -112,7 +141,14 @@ impl Probe for AzureStore {
             // An account with a hierarchical namespace keeps no versions.
             return Ok(Versioning::Off);
         }
-        let request = PageRequest { prefix: "", delimiter: None, marker: None, include: "versions", most: 1 };
+        let request = PageRequest {
+            prefix: "",
+            delimiter: None,
+            marker: None,
+            from: None,
+            include: "versions",
+            most: 1,
+        };
         let told = match self.0.page(&request).await {
             Ok(page) => page.items.iter().any(|item| match item {
                 ListItem::Object(info) | ListItem::Version(info) => info.version.is_some(),

@@ -111,7 +111,7 @@ async fn names_go_out_as_they_are() {
 #[tokio::test]
 async fn tags_that_can_not_be_read_are_unknown_and_asked_for_once() {
     let queue = ReplyQueue::start().await.unwrap();
-    queue.push(Answer::new(200)).push(failure(403, "AuthorizationPermissionMismatch"));
+    queue.push(Answer::new(200)).push(failure(403, "AuthorizationPermissionMismatch")).push(page(&[], ""));
     let store = AzureStore::open(config(&queue, sas())).await.unwrap();
     assert!(!store.capabilities().list_tags);
     queue.push(page(&["a"], ""));
@@ -122,8 +122,8 @@ async fn tags_that_can_not_be_read_are_unknown_and_asked_for_once() {
     let head = store.head(&key("a"), Detail::WithTags).await.unwrap();
     assert_eq!(head.attributes.unwrap().tags, None);
     let targets = targets(&queue);
-    assert!(targets[0].contains("include=metadata&"), "{targets:?}");
-    assert_eq!(targets.len(), 2);
+    assert!(targets[1].contains("include=metadata&"), "{targets:?}");
+    assert_eq!(targets.len(), 3);
 }
 
 #[tokio::test]
@@ -361,4 +361,64 @@ async fn attributes_are_set_step_by_step_in_one_state() {
     queue.push(Answer::new(200).header("content-length", "3").header("x-ms-access-tier", "Archive"));
     let head = store.head(&key("k"), Detail::Basic).await.unwrap();
     assert_eq!(head.tier.unwrap().class, TierClass::Archive);
+}
+
+/// The version of the interface that each request asked for, and whether it said where to begin.
+fn beginnings(queue: &ReplyQueue) -> Vec<(String, bool)> {
+    let told = |request: &Received| {
+        (request.header("x-ms-version").to_owned(), request.target.contains("&startFrom="))
+    };
+    queue.received().iter().skip(1).map(told).collect()
+}
+
+async fn opened(queue: &ReplyQueue, replies: impl IntoIterator<Item = Answer>) -> AzureStore {
+    queue.push(Answer::new(200).header("server", "Windows-Azure-Blob/1.0"));
+    for reply in replies {
+        queue.push(reply);
+    }
+    AzureStore::open(config(queue, sas())).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_listing_begins_where_the_server_was_seen_to_begin() {
+    let queue = ReplyQueue::start().await.unwrap();
+    let store = opened(&queue, [page(&["\u{d7a3}b"], "")]).await;
+    assert!(store.capabilities().list_after);
+    queue.push(page(&["b"], "more")).push(page(&["b", "c"], ""));
+    let scope = ListScope { after: Some(key("b")), ..ListScope::default() };
+    let found = listed(&store, scope).await.unwrap();
+    assert!(matches!(&found[..], [ListItem::Object(info)] if info.key == key("c")), "{found:?}");
+    queue.push(page(&[], ""));
+    listed(&store, ListScope::default()).await.unwrap();
+    let new = || ("2026-02-06".to_owned(), true);
+    assert_eq!(beginnings(&queue), [new(), new(), new(), ("2025-11-05".to_owned(), false)]);
+    assert!(queue.received()[2].target.contains("&startFrom=b"), "{}", queue.received()[2].target);
+}
+
+#[tokio::test]
+async fn a_server_that_passes_the_beginning_over_is_not_told_it() {
+    let queue = ReplyQueue::start().await.unwrap();
+    let store = opened(&queue, [page(&["a"], "more")]).await;
+    assert!(!store.capabilities().list_after && store.capabilities().list_tags);
+    queue.push(page(&["a", "b", "c"], ""));
+    let scope = ListScope { after: Some(key("b")), ..ListScope::default() };
+    assert_eq!(listed(&store, scope).await.unwrap().len(), 1);
+    assert_eq!(beginnings(&queue).pop(), Some(("2025-11-05".to_owned(), false)));
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_the_beginning_is_asked_as_before() {
+    let queue = ReplyQueue::start().await.unwrap();
+    let store = opened(&queue, [failure(400, "InvalidHeaderValue"), page(&["a"], "")]).await;
+    assert!(!store.capabilities().list_after && store.capabilities().list_tags);
+    let old = ("2025-11-05".to_owned(), false);
+    assert_eq!(beginnings(&queue), [("2026-02-06".to_owned(), true), old]);
+}
+
+#[tokio::test]
+async fn without_the_right_to_tags_a_listing_may_begin_anywhere_all_the_same() {
+    let queue = ReplyQueue::start().await.unwrap();
+    let denied = || failure(403, "AuthorizationPermissionMismatch");
+    let store = opened(&queue, [denied(), page(&[], "")]).await;
+    assert!(store.capabilities().list_after && !store.capabilities().list_tags);
 }

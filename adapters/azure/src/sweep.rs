@@ -63,6 +63,7 @@ impl Pager {
             prefix: &self.prefix,
             delimiter: None,
             marker: marker.as_deref(),
+            from: None,
             include: self.include,
             most: PAGE_BLOBS,
         };
