@@ -48,6 +48,12 @@ impl FastS3 {
         &self.store
     }
 
+    /// What was asked of it.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
     /// Binds to a loopback port (0: any) and serves until the task is dropped.
     ///
     /// # Errors
@@ -77,10 +83,11 @@ impl FastS3 {
     }
 
     async fn answer(self, request: Request<Incoming>) -> Answer {
+        let target = Target::of(request.uri());
+        let _under_way = self.counts.under_way(request.method(), &target);
         if !self.latency.is_zero() {
             tokio::time::sleep(self.latency).await;
         }
-        let target = Target::of(request.uri());
         if target.bucket == "_counts" {
             return self.counts.answer(request.method());
         }

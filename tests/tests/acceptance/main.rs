@@ -26,6 +26,7 @@ mod outage;
 mod pairs;
 mod parts;
 mod passes;
+mod ranges;
 mod reading;
 mod resume;
 mod round_trip;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         hostile::cases(),
         again::cases(),
         passes::cases(),
+        ranges::cases(),
         attributes::cases(),
         losses::cases(),
         kept::cases(),
