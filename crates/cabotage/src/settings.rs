@@ -284,7 +284,7 @@ fn no_credentials(path: &str, example: &str) -> Error {
 }
 
 /// The table as that type; the message names the key.
-fn typed<T: DeserializeOwned>(table: Table, path: &str) -> Result<T> {
+pub(crate) fn typed<T: DeserializeOwned>(table: Table, path: &str) -> Result<T> {
     table.try_into().map_err(|error: toml::de::Error| {
         let lines: Vec<String> = error.to_string().lines().map(str::trim).map(str::to_owned).collect();
         invalid(format!("{path}: {}", lines.join(" ").trim_end()))

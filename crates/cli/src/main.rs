@@ -6,6 +6,7 @@ mod cmd_config;
 mod cmd_cutover;
 mod cmd_failures;
 mod cmd_head;
+mod cmd_job;
 mod cmd_ledger;
 mod cmd_ls;
 mod cmd_migrate;
@@ -69,6 +70,11 @@ fn main() -> Exit {
 }
 
 fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
+    if let Command::Job(args) = &cli.command
+        && let Some(supervised) = args.supervised()
+    {
+        return Ok(supervised.map(|()| Exit::Success)?);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         let message = format!("the process can't be started: {error}");
         cabotage_core::Error::new(cabotage_core::ErrorKind::Internal, message)
@@ -88,6 +94,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
             Command::Cat(args) => Box::pin(cmd_cat::run(args, &cli.common)).await,
             Command::CheckAccess(args) => Box::pin(cmd_check_access::run(args, &cli.common)).await,
             Command::Ledger(args) => Box::pin(cmd_ledger::run(args, &cli.common, screen)).await,
+            Command::Job(args) => cmd_job::run(args, &cli.common).await,
             Command::Config(args) => cmd_config::run(args, &cli.common),
         }
     });

@@ -9,7 +9,7 @@ use cabotage_core::{Error, ErrorKind, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    cmd_cat, cmd_check_access, cmd_config, cmd_cutover, cmd_failures, cmd_head, cmd_ledger, cmd_ls,
+    cmd_cat, cmd_check_access, cmd_config, cmd_cutover, cmd_failures, cmd_head, cmd_job, cmd_ledger, cmd_ls,
     cmd_migrate, cmd_retry, cmd_runs, cmd_status, cmd_uploads, cmd_verify, exit_code,
 };
 
@@ -65,6 +65,8 @@ pub(crate) enum Command {
     CheckAccess(cmd_check_access::CheckAccessArgs),
     /// Looks after ledgers, which tell what is done.
     Ledger(Box<cmd_ledger::LedgerArgs>),
+    /// Runs jobs beside the data: starts, watches and ends them.
+    Job(cmd_job::JobArgs),
     /// Shows the configuration.
     Config(cmd_config::ConfigArgs),
 }

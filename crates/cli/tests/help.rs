@@ -29,6 +29,12 @@ fn help_texts() {
         ("ledger-rebuild", &["ledger", "rebuild", "--help"]),
         ("ledger-show", &["ledger", "show", "--help"]),
         ("ledger-backup", &["ledger", "backup", "--help"]),
+        ("job", &["job", "--help"]),
+        ("job-submit", &["job", "submit", "--help"]),
+        ("job-status", &["job", "status", "--help"]),
+        ("job-logs", &["job", "logs", "--help"]),
+        ("job-cancel", &["job", "cancel", "--help"]),
+        ("job-remove", &["job", "remove", "--help"]),
         ("config-show", &["config", "show", "--help"]),
     ] {
         let ran = env.run(args);
