@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cabotage_core::{Detail, Error, ErrorKind, Key, ObjectInfo, RawKey, Result, StorageExt as _};
 use futures::stream::{BoxStream, StreamExt as _};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,8 +16,8 @@ use crate::context::{Context, conflict};
 use crate::decide::{ConflictReason, Decision, Facts, change, decide};
 use crate::delete::Gone;
 use crate::join::{Candidate, JoinSide, Joined};
+use crate::lanes::Lanes;
 use crate::run::tell_guards;
-use crate::slot::Slot;
 use crate::tally::send;
 use crate::work::{Work, class_of, known, work};
 use crate::{
@@ -55,7 +56,9 @@ pub(crate) struct Seen {
     pub guards: Option<Guards>,
     pub remnants: Option<Remnants>,
     pub uploads: UploadCounts,
-    /// Whether the candidates were read to their end.
+    /// Listed and decided, and not begun: as good as not listed.
+    pub left_out: u64,
+    /// Whether the candidates were read to their end, and all were begun.
     pub complete: bool,
 }
 
@@ -73,8 +76,10 @@ pub(crate) struct Dispatcher {
     outcomes: mpsc::Sender<Outcome>,
     intents: HashMap<String, Intent>,
     observer: Arc<dyn Observer>,
-    slots: Arc<Semaphore>,
+    lanes: Lanes,
     tasks: JoinSet<()>,
+    /// How many objects were left in the queue, since the run was told to start nothing new.
+    left_out: Arc<AtomicU64>,
     copies: u64,
     seen: Seen,
 }
@@ -87,10 +92,11 @@ impl Dispatcher {
         intents: HashMap<String, Intent>,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let slots = Arc::new(Semaphore::new(context.options.concurrency));
+        let lanes = Lanes::new(&context.options);
         let deletable = Gone::new(context.options.delete.unwrap_or_default());
         let seen = Seen { deletable, ..Seen::default() };
-        Self { context, halts, outcomes, intents, observer, slots, tasks: JoinSet::new(), copies: 0, seen }
+        let (tasks, left_out) = (JoinSet::new(), Arc::default());
+        Self { context, halts, outcomes, intents, observer, lanes, tasks, left_out, copies: 0, seen }
     }
 
     /// Takes candidates until they end, a stop is asked for, or `--max-objects` is reached.
@@ -160,6 +166,8 @@ impl Dispatcher {
                 }
             }
         }
+        self.seen.left_out = self.left_out.load(Ordering::Relaxed);
+        self.seen.complete &= self.seen.left_out == 0;
         self.seen
     }
 
@@ -299,7 +307,7 @@ impl Dispatcher {
         }
     }
 
-    /// Starts a task as soon as there is room for one.
+    /// Makes a task of it as soon as there is room for one.
     async fn start(
         &mut self,
         name: Arc<str>,
@@ -310,21 +318,31 @@ impl Dispatcher {
         if self.context.options.max_objects.is_some_and(|max| self.copies >= max) {
             return Ok(Flow::Enough);
         }
-        let slot = tokio::select! {
-            slot = Arc::clone(&self.slots).acquire_owned() => slot,
+        let leave = tokio::select! {
+            leave = self.lanes.admit(source.size) => leave?,
             () = self.halts.drain.cancelled() => return Ok(Flow::Enough),
         };
-        let slot = slot.map_err(|_| Error::new(ErrorKind::Internal, "the slots were closed"))?;
         self.ask_guards().await?;
         self.copies += 1;
         self.context.progress.listed(source.size);
-        let slot = Slot::new(Arc::clone(&self.slots), slot);
-        let context = Context { slot: slot.clone(), ..self.context.clone() };
-        let (outcomes, abort) = (self.outcomes.clone(), self.halts.abort.clone());
+        let (context, outcomes, lanes) = (self.context.clone(), self.outcomes.clone(), self.lanes.clone());
+        let (Halts { drain, abort }, left_out) = (self.halts.clone(), Arc::clone(&self.left_out));
         self.tasks.spawn(async move {
+            let begun = tokio::select! {
+                biased;
+                () = drain.cancelled(), if leave.is_queued() => None,
+                () = abort.cancelled(), if leave.is_queued() => None,
+                begun = lanes.begin(leave) => begun.ok(),
+            };
+            let Some(begun) = begun else {
+                left_out.fetch_add(1, Ordering::Relaxed);
+                return;
+            };
+            let slot = begun.slot.clone();
+            let context = Context { slot: slot.clone(), ..context };
             let unfinished = Outcome::new(Arc::clone(&name), source.size, Class::Unfinished);
             let outcome = tokio::select! {
-                outcome = work(&context, name, source, todo) => outcome,
+                outcome = Box::pin(work(&context, name, source, todo)) => outcome,
                 () = abort.cancelled() => unfinished,
             };
             slot.give_back();

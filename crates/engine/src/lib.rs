@@ -28,6 +28,7 @@ mod join;
 mod json;
 mod keeping;
 mod keys;
+mod lanes;
 mod ledger;
 mod loss_policy;
 mod manifest;

@@ -228,7 +228,7 @@ async fn conclude(
         }
         totals.stopped.get_or_insert(error);
     }
-    check_sums(context, &mut totals);
+    check_sums(context, &seen, &mut totals);
     seen.remnants.iter().for_each(|remnants| remnants.add_to(&mut totals.losses));
     let done = seen.complete && !seen.deletion.as_ref().is_some_and(Deletion::is_short);
     let ending = ending(&totals, stop, done);
@@ -277,9 +277,9 @@ async fn conclude(
 }
 
 /// A report whose sums don't agree ends the run as stopped.
-fn check_sums(context: &Context, totals: &mut Totals) {
+fn check_sums(context: &Context, seen: &Seen, totals: &mut Totals) {
     let listed = totals.counts.listed;
-    if totals.counts.sum() != listed || listed != context.progress.snapshot().listed {
+    if totals.counts.sum() != listed || listed + seen.left_out != context.progress.snapshot().listed {
         let text = "the sums of the report don't agree; please report this";
         totals.stopped.get_or_insert(Error::new(ErrorKind::Internal, text));
     }
