@@ -35,6 +35,10 @@ const CONNECTION_AGE: Duration = Duration::from_secs(600);
 /// Azure, 2 KB on S3).
 pub(crate) const REPLY_HEADERS: usize = 2_048;
 
+/// What a connection reads at once at most, and how much of a request waits to be sent. A piece of a body keeps the whole buffer that
+/// it was read into, so larger ones hold memory that nothing is in. Heads of replies have to fit.
+const CONNECTION_BUFFER: usize = 128 * 1024;
+
 const NO_SKEW: i64 = i64::MIN;
 
 /// A difference of clocks, in seconds, that explains why a request was refused: servers allow fifteen minutes.
@@ -85,6 +89,7 @@ impl HttpClient {
             .pool_idle_timeout(IDLE_CONNECTION)
             .http1_max_headers(REPLY_HEADERS)
             .http1_preserve_header_case(true)
+            .http1_max_buf_size(CONNECTION_BUFFER)
             .build(Connector::new(config)?);
         Ok(Self(Arc::new(Inner {
             endpoint,

@@ -1,5 +1,6 @@
 //! Copies one object: read pinned to its ETag, hashed in order, written with every byte checked by the server.
 
+mod chain;
 mod marks;
 mod opened;
 mod part;

@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use cabotage_core::{
-    Error, ErrorKind, PartInfo, PartSlot, Payload, ReadOptions, ReadRange, Result, Sha256, Sha256Hasher,
-    Upload,
+    Error, ErrorKind, PartInfo, PartSlot, Payload, ReadOptions, ReadRange, Result, Sha256, Upload,
 };
 use futures::TryStreamExt as _;
-use tokio::sync::oneshot;
 
+use super::chain::{Hashed, Turn, hash_part};
 use super::marks::Marks;
-use super::single::{expect_length, hash};
+use super::single::expect_length;
 use super::{Prepared, source_changed};
 use crate::DonePart;
 use crate::context::Context;
@@ -50,12 +49,6 @@ impl Share {
     }
 }
 
-/// A part's place in the chain that computes the digest of the whole.
-pub(super) struct Turn {
-    pub mine: oneshot::Receiver<Sha256Hasher>,
-    pub next: oneshot::Sender<Sha256Hasher>,
-}
-
 /// A part to bring to the destination.
 pub(super) struct Part {
     pub share: Arc<Share>,
@@ -67,46 +60,44 @@ pub(super) struct Part {
 
 impl Part {
     /// Reads the range, then sends it, unless the server holds it, and adds it to the whole's digest, unless it is in it
-    /// already, at the same time; then records it.
+    /// already; then records it.
     pub(super) async fn bring(self, turn: Option<Turn>) -> Result<PartInfo> {
-        let Share { prepared, upload, .. } = &*self.share;
+        let Share { prepared, .. } = &*self.share;
         let chunks = self.read().await.map_err(|error| source_changed(error, prepared))?;
-        let payload = hash(chunks.clone(), self.range.end - self.range.start).await?;
-        let sha256 = self.checked(&payload)?;
-        let slot = PartSlot { number: self.number, offset: self.range.start };
-        let sent = async {
-            match &self.held {
-                Some(held) => Ok(held.clone()),
-                None => upload.part(slot, payload).await.map_err(|error| error.on(&prepared.destination_key)),
-            }
-        };
-        let hashed = async {
-            match turn {
-                Some(turn) => add_to_whole(chunks, turn).await,
-                None => Ok(None),
-            }
-        };
-        let (info, state) = tokio::try_join!(sent, hashed)?;
+        let Hashed { sha256, whole } = hash_part(Arc::clone(&chunks), turn).await?;
+        self.expect_same(sha256)?;
+        let sent = self.send(Payload::Buffered { chunks: Arc::clone(&chunks), len: self.len(), sha256 });
+        let (info, state) = tokio::try_join!(sent, whole.finish(chunks))?;
         self.record(&info, sha256, state).await?;
         Ok(info)
     }
 
-    /// The part's digest: what was sent of it before must have had the same.
-    fn checked(&self, payload: &Payload) -> Result<Sha256> {
-        let Payload::Buffered { sha256, .. } = payload else {
-            return Err(Error::new(ErrorKind::Internal, "a part is always buffered"));
-        };
-        if self.share.digests.get(&self.number).is_some_and(|before| before != sha256) {
-            let text = format!(
-                "part {} has other bytes than when it was sent, though the source's ETag is the same; the object is sent anew",
-                self.number
-            );
-            return Err(Error::new(ErrorKind::SourceChanged, text).on(&self.share.prepared.source_key));
-        }
-        Ok(*sha256)
+    fn len(&self) -> u64 {
+        self.range.end - self.range.start
     }
 
-    async fn read(&self) -> Result<Vec<Bytes>> {
+    async fn send(&self, payload: Payload) -> Result<PartInfo> {
+        if let Some(held) = &self.held {
+            return Ok(held.clone());
+        }
+        let slot = PartSlot { number: self.number, offset: self.range.start };
+        let sent = self.share.upload.part(slot, payload).await;
+        sent.map_err(|error| error.on(&self.share.prepared.destination_key))
+    }
+
+    /// What was sent of the part before must have had the same digest.
+    fn expect_same(&self, sha256: Sha256) -> Result<()> {
+        if self.share.digests.get(&self.number).is_none_or(|before| *before == sha256) {
+            return Ok(());
+        }
+        let text = format!(
+            "part {} has other bytes than when it was sent, though the source's ETag is the same; the object is sent anew",
+            self.number
+        );
+        Err(Error::new(ErrorKind::SourceChanged, text).on(&self.share.prepared.source_key))
+    }
+
+    async fn read(&self) -> Result<Arc<[Bytes]>> {
         let Share { context, prepared, .. } = &*self.share;
         let range = ReadRange::Bounded { start: self.range.start, end: self.range.end };
         let options = ReadOptions::pinned(Some(range), prepared.source.etag.clone());
@@ -118,8 +109,8 @@ impl Part {
             context.progress.moved(chunk.len() as u64);
             chunks.push(chunk);
         }
-        expect_length(len, self.range.end - self.range.start)?;
-        Ok(chunks)
+        expect_length(len, self.len())?;
+        Ok(chunks.into())
     }
 
     /// The server has the part, so the ledger may say so. `state` is that of the whole's digest after the part. At the end
@@ -138,23 +129,4 @@ impl Part {
         }
         Ok(())
     }
-}
-
-/// Waits for its turn, takes the bytes into the digest of the whole, hands it on, and gives its state. Its turn never comes
-/// when an earlier part has failed: that one tells why.
-async fn add_to_whole(chunks: Vec<Bytes>, turn: Turn) -> Result<Option<Vec<u8>>> {
-    let Ok(mut hasher) = turn.mine.await else { return Ok(None) };
-    let work = move || {
-        chunks.iter().for_each(|chunk| hasher.update(chunk));
-        hasher
-    };
-    let hasher = tokio::task::spawn_blocking(work).await.map_err(closed)?;
-    let state = hasher.state();
-    // The receiver is gone only when the whole transfer has failed.
-    let _ = turn.next.send(hasher);
-    Ok(Some(state))
-}
-
-pub(super) fn closed<E>(_: E) -> Error {
-    Error::new(ErrorKind::Internal, "the chain of parts was cut")
 }

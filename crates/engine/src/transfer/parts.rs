@@ -13,7 +13,8 @@ use cabotage_core::{
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::part::{Part, Share, Turn, closed};
+use super::chain::{Turn, closed};
+use super::part::{Part, Share};
 use super::resume::{self, Standing};
 use super::{Prepared, Receipt, look_first, recognise};
 use crate::Intent;

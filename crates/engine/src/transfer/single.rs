@@ -69,7 +69,7 @@ pub(super) fn expect_length(found: u64, expected: u64) -> Result<()> {
 }
 
 /// Hashes chunks, on a thread of their own when they are many bytes.
-pub(super) async fn hash(chunks: Vec<bytes::Bytes>, len: u64) -> Result<Payload> {
+async fn hash(chunks: Vec<bytes::Bytes>, len: u64) -> Result<Payload> {
     let work = move || {
         let mut hasher = Sha256Hasher::default();
         chunks.iter().for_each(|chunk| hasher.update(chunk));
