@@ -52,6 +52,13 @@ class Cabotage(Program):
         ]
 
 
+class CabotageComposite(Cabotage):
+    """Hashes the bytes of objects in parts once."""
+
+    name = "cabotage, composite"
+    flags = ("--digest", "composite")
+
+
 class CabotageAdopting(Cabotage):
     """Takes equal sizes as moved: fills the ledger of a job without copying."""
 

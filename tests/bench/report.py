@@ -7,15 +7,17 @@ import subprocess
 
 import synthetic
 
-# Workload, what it counts as, and the most that CPU, wall time and memory may be, as parts of rclone's.
+# The most that CPU, wall time and memory of a program may be in a workload, as parts of rclone's.
 TARGETS = {
-    "small-rgw": (0.25, 0.75, 0.4),
-    "small-rgw-20k": (0.25, 0.75, 0.4),
-    "small-fast": (0.25, 0.35, 0.4),
-    "large-rgw": (1.6, 1.0, 0.8),
-    "large-fast": (1.6, 1.0, 0.8),
-    "again": (0.3, 0.5, 0.4),
-    "million": (0.3, 0.3, None),
+    ("small-rgw", "cabotage"): (0.25, 0.75, 0.4),
+    ("small-rgw-20k", "cabotage"): (0.25, 0.75, 0.4),
+    ("small-fast", "cabotage"): (0.25, 0.35, 0.4),
+    ("large-rgw", "cabotage"): (1.6, 1.0, 0.8),
+    ("large-rgw", "cabotage, composite"): (1.2, 1.0, 0.8),
+    ("large-fast", "cabotage"): (1.6, 1.0, 0.8),
+    ("large-fast", "cabotage, composite"): (1.2, 1.0, 0.8),
+    ("again", "cabotage"): (0.3, 0.5, 0.4),
+    ("million", "cabotage"): (0.3, 0.3, None),
 }
 
 
@@ -87,14 +89,16 @@ def peak_safe(value):
 
 def targets(results):
     """Which targets are met."""
-    lines = ["## Targets", "", "| work | figure | target | measured | met |", "|---|---|---:|---:|---|"]
+    lines = ["## Targets", "", "| work | program | figure | target | measured | met |", "|---|---|---|---:|---:|---|"]
     for workload, medians, _ in results:
-        if workload.name not in TARGETS:
-            continue
-        ours, peer = medians["cabotage"], medians["rclone"]
-        measured = (ours.cpu / peak_safe(peer.cpu), ours.wall / peak_safe(peer.wall), ours.peak / peak_safe(peer.peak))
-        for figure, most, value in zip(("CPU", "wall", "peak memory"), TARGETS[workload.name], measured):
-            if most is not None:
-                met = "yes" if value <= most else "**no**"
-                lines.append(f"| {workload.name} | {figure} | ≤ {most} | {value:.2f} | {met} |")
+        for program, ours in medians.items():
+            targeted = TARGETS.get((workload.name, program))
+            if targeted is None:
+                continue
+            peer = medians["rclone"]
+            measured = (ours.cpu / peak_safe(peer.cpu), ours.wall / peak_safe(peer.wall), ours.peak / peak_safe(peer.peak))
+            for figure, most, value in zip(("CPU", "wall", "peak memory"), targeted, measured):
+                if most is not None:
+                    met = "yes" if value <= most else "**no**"
+                    lines.append(f"| {workload.name} | {program} | {figure} | ≤ {most} | {value:.2f} | {met} |")
     return lines

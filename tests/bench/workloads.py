@@ -7,7 +7,7 @@ from pathlib import Path
 
 import ends
 import measure
-from programs import Cabotage, CabotageAdopting, Rclone, S5cmd
+from programs import Cabotage, CabotageAdopting, CabotageComposite, Rclone, S5cmd
 from synthetic import synthetic_programs
 
 SMALL = (4 << 10, 16 << 10)
@@ -156,6 +156,7 @@ class SmallFast(Workload):
 class LargeRgw(Workload):
     name, title = "large-rgw", "3 objects of 100 MiB and 1 of 2 GiB, Azurite to Ceph RGW"
     servers = ("azurite", "rgw")
+    programs = (Cabotage, CabotageComposite, Rclone)
     download = True
     sizes = [100 << 20] * 3 + [2 << 30]
 
@@ -277,7 +278,7 @@ def measure_all(workload, rounds, say):
         for kind in workload.programs[turn:] + workload.programs[:turn]:
             cost, requests[kind.name] = workload.round(kind, source, number == 0)
             costs[kind.name].append(cost)
-            say(f"  round {number + 1} {kind.name:9} {cost.wall:8.2f} s wall {cost.cpu:8.2f} s CPU {cost.peak >> 20:6} MiB")
+            say(f"  round {number + 1} {kind.name:19} {cost.wall:8.2f} s wall {cost.cpu:8.2f} s CPU {cost.peak >> 20:6} MiB")
     if source and source.kind != "disk" and "million" not in source.place and source.place not in ("small",):
         workload.drop(source)
     return {name: measure.median(all_) for name, all_ in costs.items()}, requests

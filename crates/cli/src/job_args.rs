@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cabotage::{ByteSize, Environment};
 use cabotage_core::{Error, ErrorKind, LossName, Result};
-use cabotage_engine::{Adopt, Invocation, Options, Overwrite, Selection, TypedCommand, Verify};
+use cabotage_engine::{Adopt, Invocation, Options, Overwrite, PartsDigest, Selection, TypedCommand, Verify};
 use clap::{Args, ValueEnum};
 
 use crate::ledger_flags::LedgerFlags;
@@ -28,6 +28,9 @@ pub(crate) struct JobArgs {
     /// Which proof an object needs
     #[arg(long, value_enum, value_name = "PROOF", default_value = "server-checked")]
     verify: VerifyArg,
+    /// Which SHA-256 is computed of objects that go in parts
+    #[arg(long, value_enum, value_name = "OF", default_value = "whole")]
+    digest: DigestArg,
     /// Move objects in spite of that loss, named as the report names it (tag-dropped, blob-type, …); can be given several times
     #[arg(long, value_name = "NAME")]
     accept_loss: Vec<LossName>,
@@ -105,6 +108,14 @@ enum VerifyArg {
     ReadBack,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DigestArg {
+    /// That of all bytes, as sha256sum tells it, besides that of each part
+    Whole,
+    /// That of the parts' SHA-256 values, with the size of the parts: every byte is hashed once
+    Composite,
+}
+
 impl JobArgs {
     /// With that file for the report instead of its own.
     pub(crate) fn with_report(self, report: Option<PathBuf>) -> Self {
@@ -131,6 +142,10 @@ impl JobArgs {
             verify: match self.verify {
                 VerifyArg::ServerChecked => Verify::ServerChecked,
                 VerifyArg::ReadBack => Verify::ReadBack,
+            },
+            digest: match self.digest {
+                DigestArg::Whole => PartsDigest::Whole,
+                DigestArg::Composite => PartsDigest::Composite,
             },
             accept_losses: self.accept_loss.iter().copied().collect(),
             keep_mtime: self.keep_mtime,

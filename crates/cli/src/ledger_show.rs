@@ -1,7 +1,7 @@
 //! `cabotage ledger show`.
 
 use cabotage_core::{ETag, Error, ErrorKind, Result, Sha256, Timestamp, display_key, display_text};
-use cabotage_engine::{DonePart, Intent, LedgerReader, OpenUpload, Row, Trouble};
+use cabotage_engine::{DonePart, Intent, LedgerReader, OpenUpload, Row, ToldSha256, Trouble};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -84,10 +84,13 @@ impl Known {
 }
 
 fn of_row(row: &Row) -> Value {
+    let sha256 = ToldSha256::of(row.sha256);
     json!({
         "verdict": row.verdict.as_str(),
         "size": row.size,
-        "sha256": hex(row.sha256.as_ref()),
+        "sha256": sha256.sha256,
+        "composite_sha256": sha256.composite_sha256,
+        "part_size": sha256.part_size,
         "source_etag": etag(row.source_etag.as_ref()),
         "source_modified": row.source_modified.map(text),
         "destination_etag": etag(row.destination_etag.as_ref()),
@@ -104,9 +107,12 @@ fn of_row(row: &Row) -> Value {
 }
 
 fn of_intent(intent: &Intent) -> Value {
+    let sha256 = ToldSha256::of(intent.sha256);
     json!({
         "size": intent.size,
-        "sha256": hex(intent.sha256.as_ref()),
+        "sha256": sha256.sha256,
+        "composite_sha256": sha256.composite_sha256,
+        "part_size": sha256.part_size,
         "source_etag": etag(intent.source_etag.as_ref()),
         "multipart": intent.multipart,
         "started": text(intent.started),

@@ -217,7 +217,9 @@ mod tests {
     #[test]
     fn two_digests_at_once_are_those_of_each() {
         let content: Vec<u8> = (0..500_u32).flat_map(u32::to_le_bytes).collect();
-        for (before, cuts) in [(0, [0, 64, 2_000]), (0, [1, 65, 130]), (7, [50, 114, 1_999]), (64, [63, 64, 65])] {
+        for (before, cuts) in
+            [(0, [0, 64, 2_000]), (0, [1, 65, 130]), (7, [50, 114, 1_999]), (64, [63, 64, 65])]
+        {
             let (mut whole, mut part) = (Sha256Hasher::default(), Sha256Hasher::default());
             whole.update(&content[..before]);
             let mut at = 0;

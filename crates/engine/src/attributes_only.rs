@@ -188,7 +188,7 @@ async fn verdict(context: &Context, prepared: &Prepared, row: &Row, info: &Objec
         return Ok(kept);
     };
     let key = &prepared.destination_key;
-    let stored = hash_object(context, key, info).await?;
+    let stored = hash_object(context, key, info, expected.form).await?;
     let row = Row { destination_etag: info.etag.clone(), ..row.clone() };
     verify::expect_recorded(context, &row, expected, stored, key).await?;
     Ok(Verdict::ReadBack)

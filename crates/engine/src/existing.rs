@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use cabotage_core::{
-    Attributes, Detail, Error, ErrorKind, Key, ObjectInfo, Result, Sha256, StorageExt as _, Timestamp,
-    WriteMode, Written,
+    Attributes, Detail, Error, ErrorKind, Key, ObjectInfo, Result, StorageExt as _, Timestamp, WriteMode,
+    Written,
 };
 
 use crate::context::{Context, conflict};
 use crate::decide::{is_as_written, replacing};
-use crate::transfer::{self, Preparation, Receipt, Task, hash_at, hash_object, hash_source};
+use crate::transfer::{self, Preparation, Receipt, Task, hash_at, hash_in_form, hash_object, hash_source};
 use crate::verify::{self, Checked};
 use crate::work::{class_of, copy, known, refused, settle};
-use crate::{Adopt, Class, Intent, Outcome, Overwrite, Row, Verdict};
+use crate::{Adopt, Class, ContentSha256, DigestForm, Intent, Outcome, Overwrite, Row, Verdict};
 
 /// Reads back an object that was copied before without being read.
 pub(crate) async fn read_back(
@@ -22,8 +22,8 @@ pub(crate) async fn read_back(
     row: &Row,
 ) -> Result<Outcome> {
     let key = context.destination_key(name)?;
-    let stored =
-        hash_at(context.destination.store.as_ref(), &key, row.destination_etag.clone(), row.size).await?;
+    let (store, form) = (context.destination.store.as_ref(), ContentSha256::form_of(row.sha256));
+    let stored = hash_at(store, &key, row.destination_etag.clone(), row.size, form).await?;
     let Some(expected) = row.sha256 else {
         return prove_adopted(context, name, listed, row, stored).await;
     };
@@ -46,10 +46,10 @@ async fn prove_adopted(
     name: &Arc<str>,
     listed: &ObjectInfo,
     row: &Row,
-    stored: Sha256,
+    stored: ContentSha256,
 ) -> Result<Outcome> {
     let key = context.destination_key(name)?;
-    verify::compare_content(stored, hash_source(context, name, listed).await?, &key)?;
+    verify::compare_content(stored, hash_source(context, name, listed, stored.form).await?, &key)?;
     let there = ObjectInfo { etag: row.destination_etag.clone(), ..ObjectInfo::new(key, row.size) };
     Found { name, listed, there: &there, stored, verdict: Verdict::ReadBack }.settle(context).await
 }
@@ -64,12 +64,12 @@ pub(crate) async fn recognise(
     intent: &Intent,
 ) -> Result<Outcome> {
     let key = context.destination_key(name)?;
-    let stored = hash_object(context, &key, there).await?;
+    let stored = hash_object(context, &key, there, ContentSha256::form_of(intent.sha256)).await?;
     let ours = intent.sha256 == Some(stored);
     let current = match &intent.source_etag {
         // In another state, the source may have the same content and other attributes.
         Some(etag) if ours => listed.etag.as_ref() == Some(etag),
-        _ => there.size == listed.size && hash_source(context, name, listed).await? == stored,
+        _ => there.size == listed.size && hash_source(context, name, listed, stored.form).await? == stored,
     };
     if current {
         let found = Found { name, listed, there, stored, verdict: Verdict::ReadBack };
@@ -78,7 +78,7 @@ pub(crate) async fn recognise(
             Err(error)
                 if ours
                     && error.kind() == ErrorKind::DestinationConflict
-                    && is_own(context, name, stored).await? => {}
+                    && is_own(context, name, there, stored).await? => {}
             Ok(outcome)
                 if outcome.class == Class::Refused && context.options.overwrite != Overwrite::Never => {}
             settled => return settled,
@@ -97,9 +97,11 @@ pub(crate) async fn recognise(
 }
 
 /// Whether the ledger says that this job put that content there.
-async fn is_own(context: &Context, name: &str, stored: Sha256) -> Result<bool> {
-    let row = context.ledger.row(name).await?;
-    Ok(row.is_some_and(|row| row.verdict != Verdict::AdoptedSize && row.sha256 == Some(stored)))
+async fn is_own(context: &Context, name: &str, there: &ObjectInfo, stored: ContentSha256) -> Result<bool> {
+    let row = context.ledger.row(name).await?.filter(|row| row.verdict != Verdict::AdoptedSize);
+    let Some(recorded) = row.and_then(|row| row.sha256) else { return Ok(false) };
+    let key = context.destination_key(name)?;
+    Ok(hash_in_form(context, &key, there, stored, recorded.form).await? == recorded)
 }
 
 /// Copies after an attempt that failed, perhaps only in its reply: what it wrote is this job's own, and the next attempt's
@@ -133,7 +135,7 @@ pub(crate) async fn copy_again(
 
 /// Tells that what is there is this job's own, of a state that the source has left: until it is replaced, a run that
 /// dies knows it again.
-fn stale_row(context: &Context, name: &Arc<str>, there: &ObjectInfo, stored: Sha256) -> Row {
+fn stale_row(context: &Context, name: &Arc<str>, there: &ObjectInfo, stored: ContentSha256) -> Row {
     Row {
         name: name.to_string(),
         source_etag: None,
@@ -177,20 +179,32 @@ struct Found<'a> {
     name: &'a Arc<str>,
     listed: &'a ObjectInfo,
     there: &'a ObjectInfo,
-    stored: Sha256,
+    stored: ContentSha256,
     verdict: Verdict,
 }
 
 impl Found<'_> {
-    /// Compares its attributes with those that a copy would send, and records it.
-    async fn settle(self, context: &Context) -> Result<Outcome> {
-        let task = Task {
+    /// Where a sidecar tells another form of digest than the one that is known, the object is read once more for it.
+    async fn prepare(&self, context: &Context) -> Result<Preparation> {
+        let mut task = Task {
             name: Arc::clone(self.name),
             listed: self.listed.clone(),
             mode: replacing(self.there.etag.as_ref()),
             content: Some(self.stored),
         };
-        let prepared = match transfer::prepare(context, &task).await? {
+        let preparation = transfer::prepare(context, &task).await?;
+        let Preparation::Ready(prepared) = &preparation else { return Ok(preparation) };
+        let Some(form) = prepared.original_of.map(|of| of.form).filter(|form| *form != self.stored.form)
+        else {
+            return Ok(preparation);
+        };
+        task.content = Some(hash_object(context, &prepared.destination_key, self.there, form).await?);
+        transfer::prepare(context, &task).await
+    }
+
+    /// Compares its attributes with those that a copy would send, and records it.
+    async fn settle(self, context: &Context) -> Result<Outcome> {
+        let prepared = match self.prepare(context).await? {
             Preparation::Ready(prepared) => prepared,
             Preparation::Refused(source, losses) => return Ok(refused(self.name, &source, losses)),
         };
@@ -232,8 +246,9 @@ pub(crate) async fn adopt(
         expect_not_own(context, name, &key).await?;
         return adopt_by_size(context, name, listed, there).await;
     }
-    let source = hash_source(context, name, listed);
-    let (stored, source) = tokio::try_join!(hash_object(context, &key, there), source)?;
+    let source = hash_source(context, name, listed, DigestForm::Whole);
+    let stored = hash_object(context, &key, there, DigestForm::Whole);
+    let (stored, source) = tokio::try_join!(stored, source)?;
     if stored != source {
         return Err(
             conflict("the destination holds another object of the same size and other content").on(&key)

@@ -114,6 +114,16 @@ impl Verify {
     }
 }
 
+/// Which SHA-256 is computed of objects that go in parts. Those that go in one request always have that of their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PartsDigest {
+    /// That of their bytes, besides that of each part.
+    #[default]
+    Whole,
+    /// That of their parts' digests, so that each byte is hashed once.
+    Composite,
+}
+
 /// How a run goes about it.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -123,6 +133,8 @@ pub struct Options {
     pub adopt: Option<Adopt>,
     /// Which proof is demanded.
     pub verify: Verify,
+    /// Which SHA-256 is computed of objects that go in parts.
+    pub digest: PartsDigest,
     /// Losses let pass beside those of [`LossName::accepted_by_default`].
     pub accept_losses: BTreeSet<LossName>,
     /// Where what the destination can't hold is kept, and restored from.
@@ -180,6 +192,7 @@ impl Options {
             overwrite: Overwrite::default(),
             adopt: None,
             verify: Verify::default(),
+            digest: PartsDigest::default(),
             accept_losses: BTreeSet::new(),
             sidecars: Sidecars::default(),
             keep_mtime: false,

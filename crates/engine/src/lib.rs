@@ -13,6 +13,7 @@ mod attributes_only;
 mod audit;
 mod budget;
 mod confirm;
+mod content_sha256;
 mod context;
 mod cutover;
 mod decide;
@@ -67,11 +68,12 @@ pub use audit::{
     AttributeCheck, AttributeProof, Audit, AuditCounts, AuditOptions, AuditReport, ClassCount,
     DestinationContent, Finding, FindingKind, Proof, SampleTurn, Slices, SourceContent, audit,
 };
+pub use content_sha256::{ContentSha256, DigestForm, ToldSha256};
 pub use cutover::{Cutover, cutover};
 pub use delete::{DeletePolicy, Deletion};
 pub use endpoints::{Endpoint, Endpoints, Limited};
 pub use invocation::Invocation;
-pub use job::{Adopt, Job, Options, Overwrite, Side, Stop, Verify};
+pub use job::{Adopt, Job, Options, Overwrite, PartsDigest, Side, Stop, Verify};
 pub use json::{json_file, json_line};
 pub use keeping::remove_wholly;
 pub use ledger::{

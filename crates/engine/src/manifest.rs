@@ -8,7 +8,7 @@ use cabotage_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 use crate::whole_file::{not_created, not_written};
-use crate::{Class, Outcome, Verdict, json_line};
+use crate::{Class, Outcome, ToldSha256, Verdict, json_line};
 
 /// A line of the manifest. Names are whole, as JSON spells them.
 #[derive(Serialize)]
@@ -18,8 +18,8 @@ struct Line<'a> {
     class: Class,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<Verdict>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
+    #[serde(flatten)]
+    sha256: ToldSha256,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_etag: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ impl Manifest {
             size: outcome.size,
             class: outcome.class,
             verdict: outcome.verdict,
-            sha256: outcome.sha256.map(|sha256| sha256.to_hex()),
+            sha256: ToldSha256::of(outcome.sha256),
             source_etag: outcome.source_etag.as_ref().map(cabotage_core::ETag::bare),
             destination_etag: outcome.destination_etag.as_ref().map(cabotage_core::ETag::bare),
             losses: &outcome.losses,

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use cabotage_core::{ETag, Error, Loss, Sha256};
+use cabotage_core::{ETag, Error, Loss};
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Verdict};
+use crate::{Change, ContentSha256, Verdict};
 
 /// The classes of the report: each listed object ends in exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -101,7 +101,7 @@ pub struct Outcome {
     /// Whether its bytes were copied in this run.
     pub copied: bool,
     /// SHA-256 of its content.
-    pub sha256: Option<Sha256>,
+    pub sha256: Option<ContentSha256>,
     /// Its ETag at the source.
     pub source_etag: Option<ETag>,
     /// Its ETag at the destination.

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use cabotage_core::{Error, ErrorKind, Limits, Result};
 
+use crate::DigestForm;
+
 /// How an object is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
@@ -28,6 +30,11 @@ impl Cut {
         u32::try_from(self.size.div_ceil(self.part)).unwrap_or(u32::MAX)
     }
 
+    /// That of the digest which its parts' digests make.
+    pub(crate) fn form(self) -> DigestForm {
+        DigestForm::Composite { part_size: self.part }
+    }
+
     /// The bytes of part `number`, from 1.
     pub(crate) fn range(self, number: u32) -> Range<u64> {
         let start = u64::from(number - 1) * self.part;
@@ -42,8 +49,8 @@ const STEP: u64 = 1 << 20;
 
 /// Plans an object of that size within the destination's limits and the memory budget.
 ///
-/// A body is held whole while it is sent, so neither a single write nor a part may be larger than half the budget:
-/// the other half lets the next be read meanwhile.
+/// A body is held whole while it is sent. Single writes are at most half the budget, so that the other half lets the next be
+/// read meanwhile; a part may take all of it where the destination's limits ask for parts of that size.
 ///
 /// # Errors
 /// `TooLarge` before a byte moves, naming the limit and what to do.
@@ -55,8 +62,7 @@ pub(crate) fn plan(size: u64, limits: &Limits, threshold: u64, memory: u64) -> R
             limits.object_max
         )));
     }
-    let held_max = (memory / 2).max(1);
-    if size <= threshold.min(limits.single_max).min(held_max) {
+    if size <= threshold.min(limits.single_max).min((memory / 2).max(1)) {
         return Ok(Plan::Single);
     }
     let preferred = PREFERRED_PART.min((memory / 8).max(STEP));
@@ -68,11 +74,11 @@ pub(crate) fn plan(size: u64, limits: &Limits, threshold: u64, memory: u64) -> R
             limits.part_max
         )));
     }
-    if part > held_max {
+    if part > memory {
         return Err(too_large(format!(
-            "the object has {size} bytes and needs parts of {part}, more than half the memory budget"
+            "the object has {size} bytes and needs parts of {part}, more than the memory budget of {memory}"
         ))
-        .help(format!("give --memory {}MiB or more", (part * 2).div_ceil(STEP))));
+        .help(format!("give --memory {}MiB or more", part.div_ceil(STEP))));
     }
     Ok(Plan::Parts(Cut { size, part }))
 }
@@ -122,10 +128,28 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_object_of_s3_goes_in_parts_of_a_budget() {
+        let Ok(Plan::Parts(cut)) = planned(5 << 40, 10_000, 600 * MIB) else { panic!("5 TiB") };
+        assert_eq!((cut.part, cut.count()), (525 * MIB, 9_987));
+        assert_eq!(cut.range(cut.count()).end, 5 << 40);
+        let Ok(Plan::Parts(cut)) = planned(64 * GIB, 1_000, 128 * MIB) else { panic!("1,000 parts") };
+        assert_eq!((cut.part, cut.count()), (66 * MIB, 993));
+    }
+
+    #[test]
+    fn parts_over_the_destinations_largest_are_refused() {
+        let limits = Limits { part_max: 100 * MIB, ..s3(1_000) };
+        let error = plan(200 * GIB, &limits, 64 * MIB, 16 * GIB).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert!(error.to_string().contains("at most 104857600 bytes a part"), "{error}");
+    }
+
+    #[test]
     fn what_cannot_go_is_refused_with_the_flag_that_helps() {
         let error = planned(5 << 40, 10_000, 256 * MIB).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
-        assert!(error.to_string().contains("--memory 1050MiB"), "{error}");
+        assert!(error.to_string().contains("--memory 525MiB"), "{error}");
+        assert!(planned(5 << 40, 10_000, 525 * MIB).is_ok(), "with that it goes");
         assert_eq!(planned((5 << 40) + 1, 10_000, 16 * GIB).unwrap_err().kind(), ErrorKind::TooLarge);
     }
 }

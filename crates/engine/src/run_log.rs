@@ -11,8 +11,8 @@ use crate::context::Context;
 use crate::ledger::{free_space, missing_for};
 use crate::pace::Pace;
 use crate::{
-    Adopt, Event, Invocation, Ledger, Observer, Options, Overwrite, Progress, Report, RunKind, Snapshot,
-    Verify,
+    Adopt, Event, Invocation, Ledger, Observer, Options, Overwrite, PartsDigest, Progress, Report, RunKind,
+    Snapshot, Verify,
 };
 
 /// How often the ledger is told how far a run has got.
@@ -28,6 +28,7 @@ struct Settings<'a> {
     overwrite: &'static str,
     adopt: Option<&'static str>,
     verify: &'static str,
+    digest: &'static str,
     some_names: bool,
     check_attributes: bool,
     delete_at_most: Option<u64>,
@@ -55,6 +56,10 @@ pub(crate) fn settings(options: &Options) -> String {
         verify: match options.verify {
             Verify::ServerChecked => "server-checked",
             Verify::ReadBack => "read-back",
+        },
+        digest: match options.digest {
+            PartsDigest::Whole => "whole",
+            PartsDigest::Composite => "composite",
         },
         some_names: options.selection.keys_from.is_some(),
         check_attributes: options.check_attributes,

@@ -1,11 +1,11 @@
 //! After the write: is what is there what was sent?
 
-use cabotage_core::{Detail, Error, ErrorKind, Key, Loss, ObjectInfo, Result, Sha256, StorageExt as _};
+use cabotage_core::{Detail, Error, ErrorKind, Key, Loss, ObjectInfo, Result, StorageExt as _};
 
 use crate::attributes;
 use crate::context::{Context, conflict};
 use crate::transfer::{Prepared, Receipt, hash_object, sent, shape};
-use crate::{Row, Verdict, Verify};
+use crate::{ContentSha256, Row, Verdict, Verify};
 
 /// What a look at the destination found.
 #[derive(Debug)]
@@ -36,7 +36,8 @@ pub(crate) async fn verify(context: &Context, prepared: &Prepared, receipt: &Rec
     }
     let verdict = match context.options.verify {
         Verify::ReadBack => {
-            compare_content(hash_object(context, key, &info).await?, receipt.sha256, key)?;
+            let stored = hash_object(context, key, &info, receipt.sha256.form).await?;
+            compare_content(stored, receipt.sha256, key)?;
             Verdict::ReadBack
         }
         Verify::ServerChecked if context.is_server_checked() => Verdict::ServerChecked,
@@ -105,11 +106,11 @@ async fn look(context: &Context, prepared: &Prepared, receipt: &Receipt) -> Resu
     }
 }
 
-/// Whether two digests of content are equal.
+/// Whether two digests of content, in the same form, are equal.
 ///
 /// # Errors
 /// `VerifyMismatch` with both.
-pub(crate) fn compare_content(stored: Sha256, expected: Sha256, key: &Key) -> Result<()> {
+pub(crate) fn compare_content(stored: ContentSha256, expected: ContentSha256, key: &Key) -> Result<()> {
     if stored == expected {
         return Ok(());
     }
@@ -124,8 +125,8 @@ pub(crate) fn compare_content(stored: Sha256, expected: Sha256, key: &Key) -> Re
 pub(crate) async fn expect_recorded(
     context: &Context,
     row: &Row,
-    expected: Sha256,
-    stored: Sha256,
+    expected: ContentSha256,
+    stored: ContentSha256,
     key: &Key,
 ) -> Result<()> {
     let Err(error) = compare_content(stored, expected, key) else { return Ok(()) };

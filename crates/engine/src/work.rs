@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cabotage_core::{
-    Detail, Disposition, Error, ErrorKind, Loss, ObjectInfo, Operation, Result, Scope, Sha256,
-    StorageExt as _, Timestamp, WriteMode, disposition,
+    Detail, Disposition, Error, ErrorKind, Loss, ObjectInfo, Operation, Result, Scope, StorageExt as _,
+    Timestamp, WriteMode, disposition,
 };
 
 use crate::attempts::{ATTEMPTS, back_off};
@@ -16,7 +16,7 @@ use crate::recover::abort_unanswered;
 use crate::sidecar::Lossy;
 use crate::transfer::{self, Preparation, Prepared, Receipt, Task};
 use crate::verify::{self, Checked};
-use crate::{Adopt, Class, Intent, Outcome, Row, Verdict, keeping};
+use crate::{Adopt, Class, ContentSha256, Intent, Outcome, Row, Verdict, keeping};
 
 /// What is to be done with one object, as decided.
 #[derive(Clone, Debug)]
@@ -307,7 +307,7 @@ pub(crate) async fn settle(
 async fn keep_sidecar(
     context: &Context,
     prepared: &Prepared,
-    sha256: Sha256,
+    sha256: ContentSha256,
     stored: &ObjectInfo,
     losses: &[Loss],
 ) -> Result<()> {

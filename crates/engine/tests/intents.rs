@@ -10,7 +10,7 @@ use cabotage_core::{
     Access, ETag, ErrorKind, Key, Operation, Probe, Result, Sha256, Storage as _, Support, Timestamp,
     Versioning,
 };
-use cabotage_engine::{Adopt, Ending, Intent, JobIdentity, Ledger, Options, Overwrite, Stop};
+use cabotage_engine::{Adopt, ContentSha256, Ending, Intent, JobIdentity, Ledger, Options, Overwrite, Stop};
 use cabotage_layers::{Calls, Effect, Faults, KeyMatch, Rule};
 use cabotage_memory::MemoryStore;
 use common::{Bench, assert_equal, get, put};
@@ -26,7 +26,7 @@ async fn ledger(bench: &Bench) -> Ledger {
 
 /// As after a run that died when it had begun to write that content under that name.
 async fn begun(bench: &Bench, name: &str, content: &str) {
-    let sha256 = Some(Sha256::of(content.as_bytes()));
+    let sha256 = Some(ContentSha256::whole(Sha256::of(content.as_bytes())));
     leave(bench, name, content, Intent { sha256, ..intent() }).await;
 }
 

@@ -10,7 +10,7 @@ use cabotage_core::{
     Attributes, Capabilities, Detail, ErrorKind, Key, LossName, MetadataNames, ObjectInfo, Operation,
     Payload, Storage, StorageExt as _, TierClass, Timestamp, WriteOptions,
 };
-use cabotage_engine::{Ending, Options, Report, Side, Sidecars};
+use cabotage_engine::{Adopt, Ending, Options, PartsDigest, Report, Side, Sidecars};
 use cabotage_layers::{Calls, Effect, Fault, Faults, KeyMatch, Rule};
 use cabotage_memory::MemoryStore;
 use common::{Bench, get, keys, put, put_with};
@@ -177,6 +177,45 @@ async fn large_objects_too() {
     let back = trip.back.run_with(parts(trip.restoring())).await;
     assert_eq!(back.objects.verified, 1, "{back}");
     assert_eq!(trip.returned("k").await.attributes, trip.original("k").await.attributes);
+}
+
+/// The digest in the sidecar says how it is to be computed, in one request, in parts of another size, and when adopted.
+#[tokio::test]
+async fn a_composite_in_the_sidecar_is_compared_in_its_own_form() {
+    let in_parts = |part_threshold, memory, options| Options { part_threshold, memory, ..options };
+    for (other, threshold, adopt) in
+        [(false, 64 << 20, None), (false, 10, None), (true, 64 << 20, None), (true, 10, None)]
+            .into_iter()
+            .chain([(false, 10, Some(Adopt::Content)), (true, 10, Some(Adopt::Content))])
+    {
+        let trip = Trip::new();
+        let content = "0123456789".repeat(300_000);
+        put_rich(&trip.out.source, "k", &content).await;
+        let keeping = Options { digest: PartsDigest::Composite, ..trip.keeping() };
+        trip.out.run_with(in_parts(10, 16 << 20, keeping)).await;
+        let place = Key::new(trip.kept().await.remove(0)).unwrap();
+        let json = trip.sidecars.read_all(&place, 1 << 20).await.unwrap();
+        let mut json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert!(json["content"]["composite_sha256"].is_string() && json["content"]["part_size"] == 2 << 20);
+        if other {
+            json["content"]["composite_sha256"] = cabotage_core::Sha256::of(b"x").to_hex().into();
+            trip.sidecars.put(&place, json.to_string().into()).await.unwrap();
+        }
+        if adopt.is_some() {
+            let (there, key) = (told(&trip.out.destination, "k").await, Key::new("k").unwrap());
+            let original = trip.original("k").await;
+            let attributes = if other { there.attributes } else { original.attributes };
+            let options = WriteOptions { attributes: attributes.unwrap(), ..WriteOptions::default() };
+            let body = Payload::from_bytes(content.clone());
+            trip.back.destination.write(&key, body, options).await.unwrap();
+        }
+        let back = Options { adopt, ..in_parts(threshold, 256 << 20, trip.restoring()) };
+        let back = trip.back.run_with(back).await;
+        let case = format!("{other} {threshold} {adopt:?}: {back}");
+        assert_eq!(back.objects.verified, 1, "{case}");
+        let expected = if other { told(&trip.out.destination, "k").await } else { trip.original("k").await };
+        assert_eq!(trip.returned("k").await.attributes, expected.attributes, "{case}");
+    }
 }
 
 #[tokio::test]

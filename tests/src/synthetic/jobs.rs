@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cabotage_core::{Probe, Result, Sha256, Storage, Timestamp};
-use cabotage_engine::{Job, JobIdentity, Ledger, Options, Row, RunKind, Side, Verdict};
+use cabotage_engine::{ContentSha256, Job, JobIdentity, Ledger, Options, Row, RunKind, Side, Verdict};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Destination, Dialect, Namespace, Source};
@@ -54,7 +54,7 @@ fn row(namespace: Namespace, i: u64, run: i64) -> Result<Row> {
         source_etag: source.etag,
         source_modified: source.modified,
         size: source.size,
-        sha256: Some(Sha256::of(&namespace.content(i))),
+        sha256: Some(ContentSha256::whole(Sha256::of(&namespace.content(i)))),
         destination_etag: destination.etag,
         destination_version: None,
         attributes: Some(attributes),

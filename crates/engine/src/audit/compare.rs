@@ -1,10 +1,10 @@
 //! What follows from what is known of a content: a pure function.
 
-use cabotage_core::{Algorithm, DigestScope, ObjectInfo, Sha256};
+use cabotage_core::{Algorithm, DigestScope, ObjectInfo};
 
 use super::proof::{Finding, FindingKind, Mark, Marks, Proof};
 use crate::decide::{is_as_written, is_content_unchanged};
-use crate::{Row, Verdict};
+use crate::{ContentSha256, Row, Verdict};
 
 /// An object that both ends list.
 #[derive(Clone, Copy, Debug)]
@@ -14,11 +14,11 @@ pub(super) struct Pair<'a> {
     pub row: Option<&'a Row>,
 }
 
-/// What was read of it now.
+/// What was read of it now, in the form in which the ledger has it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Read {
-    pub source: Option<Sha256>,
-    pub destination: Option<Sha256>,
+    pub source: Option<ContentSha256>,
+    pub destination: Option<ContentSha256>,
 }
 
 /// What follows.
@@ -93,7 +93,7 @@ fn equal(pair: Pair<'_>, read: Read) -> Judgement {
 }
 
 /// The ledger has a digest, and source and destination are not known to be equal.
-fn by_row(pair: Pair<'_>, row: &Row, read: Read, known: Option<(Sha256, Sha256)>) -> Judgement {
+fn by_row(pair: Pair<'_>, row: &Row, read: Read, known: Option<(ContentSha256, ContentSha256)>) -> Judgement {
     let (there, etag) = (pair.destination, |info: &ObjectInfo| info.etag.clone());
     if there.size != row.size {
         let text = format!("{} bytes at the destination, {} were written", there.size, row.size);
@@ -119,7 +119,7 @@ fn by_row(pair: Pair<'_>, row: &Row, read: Read, known: Option<(Sha256, Sha256)>
     }
 }
 
-fn differs(pair: Pair<'_>, expected: Sha256, stored: Sha256) -> Judgement {
+fn differs(pair: Pair<'_>, expected: ContentSha256, stored: ContentSha256) -> Judgement {
     let (source, there) = (pair.source.size, pair.destination.size);
     let finding = if source == there {
         let text = format!("SHA-256 {stored} at the destination, {expected} expected");

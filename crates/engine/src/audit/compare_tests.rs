@@ -1,4 +1,4 @@
-use cabotage_core::{Digest, ETag, Key, Timestamp};
+use cabotage_core::{Digest, ETag, Key, Sha256, Timestamp};
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn row() -> Row {
     Row {
         source_etag: Some(ETag::new("s")),
         destination_etag: Some(ETag::new("d")),
-        sha256: Some(Sha256::of(WRITTEN)),
+        sha256: Some(ContentSha256::whole(Sha256::of(WRITTEN))),
         name: "k".into(),
         source_modified: None,
         size: 7,
@@ -33,7 +33,7 @@ fn row() -> Row {
 
 /// Levels as letters: what was read of the source, of the destination; `-` for nothing.
 fn read(source: &str, destination: &str) -> Read {
-    let digest = |text: &str| (text != "-").then(|| Sha256::of(text.as_bytes()));
+    let digest = |text: &str| (text != "-").then(|| ContentSha256::whole(Sha256::of(text.as_bytes())));
     Read { source: digest(source), destination: digest(destination) }
 }
 
@@ -146,7 +146,7 @@ fn exchanged_contents_carry_marks_that_match_crosswise() {
             other => panic!("{other:?}"),
         }
     };
-    let sha256 = |text: &[u8]| Mark::Sha256(Sha256::of(text));
+    let sha256 = |text: &[u8]| Mark::Sha256(ContentSha256::whole(Sha256::of(text)));
     let both = found("d", 7, read("-", "other"));
     assert_eq!(both, Marks { expected: sha256(WRITTEN), found: sha256(b"other") });
     assert_eq!(found("d2", 3, read("-", "wri")).found, sha256(b"wri"), "sizes may differ");

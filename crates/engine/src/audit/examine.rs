@@ -115,7 +115,7 @@ async fn compare(
     destination: &ObjectInfo,
     row: Option<&Row>,
 ) -> Result<Examined> {
-    let read = read(context, name, source, destination).await?;
+    let read = read(context, name, source, destination, row).await?;
     let mut examined = Examined::new(Arc::clone(name), source.size);
     examined.sha256 = read.destination.or(read.source).or(row.and_then(|row| row.sha256));
     match judge(Pair { source, destination, row }, read) {

@@ -6,8 +6,8 @@ use cabotage_core::Result;
 use serde::Serialize;
 
 use super::proof::{AttributeProof, Examined, Finding, Proof};
-use crate::json_line;
 use crate::whole_file::WholeFile;
+use crate::{ToldSha256, json_line};
 
 /// A line. Names are whole, as JSON spells them.
 #[derive(Serialize)]
@@ -19,8 +19,8 @@ struct Line<'a> {
     proof: Option<Proof>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attributes: Option<AttributeProof>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
+    #[serde(flatten)]
+    sha256: ToldSha256,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     findings: &'a [Finding],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -46,7 +46,7 @@ pub(super) fn add(file: &mut WholeFile, examined: &Examined, result: &'static st
         result,
         proof: examined.proof,
         attributes: examined.attributes,
-        sha256: examined.sha256.map(|sha256| sha256.to_hex()),
+        sha256: ToldSha256::of(examined.sha256),
         findings: &examined.findings,
         losses: &examined.losses,
     };

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use cabotage_core::{Error, ErrorKind, LossName, Sha256, display_text};
+use cabotage_core::{Error, ErrorKind, LossName, display_text};
 use serde::Serialize;
+
+use crate::ContentSha256;
 
 /// What was proven of an object's content. Names are stable: reports and manifests hold them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -150,7 +152,7 @@ impl Finding {
 /// What tells a content apart, as far as it is known: for pairs of objects that were exchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Mark {
-    Sha256(Sha256),
+    Sha256(ContentSha256),
     ETag(String),
 }
 
@@ -170,7 +172,7 @@ pub(super) struct Examined {
     pub at_source: bool,
     pub proof: Option<Proof>,
     pub attributes: Option<AttributeProof>,
-    pub sha256: Option<Sha256>,
+    pub sha256: Option<ContentSha256>,
     pub findings: Vec<Finding>,
     /// Losses that were accepted when it was written, or are now.
     pub losses: Vec<LossName>,

@@ -1,16 +1,16 @@
 //! Contents, read whole in the state that was listed, and the objects as heads tell them.
 
-use cabotage_core::{Detail, Error, ErrorKind, Key, ObjectInfo, Result, Sha256, StorageExt as _};
+use cabotage_core::{Detail, Error, ErrorKind, Key, ObjectInfo, Result, StorageExt as _};
 
 use super::compare::Read;
 use super::context::{Context, changed_meanwhile};
 use crate::transfer::hash_at;
-use crate::{Row, Side};
+use crate::{ContentSha256, DigestForm, Row, Side};
 
 /// Memory that a body on its way takes: what transport and hash hold at once.
 const WINDOW: u64 = 1 << 20;
 
-/// Reads both ends as far as the levels ask for it.
+/// Reads both ends as far as the levels ask for it, and hashes them in the form in which the ledger has the digest.
 ///
 /// # Errors
 /// `SourceChanged`, `PreconditionFailed` when an end is no longer in the state that was listed; those of reading.
@@ -19,12 +19,14 @@ pub(super) async fn read(
     name: &str,
     source: &ObjectInfo,
     destination: &ObjectInfo,
+    row: Option<&Row>,
 ) -> Result<Read> {
+    let form = ContentSha256::form_of(row.and_then(|row| row.sha256));
     let at_source = async {
         if !context.reads_source() {
             return Ok(None);
         }
-        let hashed = hash(context, &context.source, name, source).await;
+        let hashed = hash(context, &context.source, name, source, form).await;
         hashed.map(Some).map_err(|error| match error.kind() {
             ErrorKind::PreconditionFailed | ErrorKind::NotFound => source_changed(&source.key),
             _ => error,
@@ -34,7 +36,7 @@ pub(super) async fn read(
         if !context.reads_destination(name) {
             return Ok(None);
         }
-        let hashed = hash(context, &context.destination, name, destination).await;
+        let hashed = hash(context, &context.destination, name, destination, form).await;
         hashed.map(Some).map_err(|error| match error.kind() {
             ErrorKind::PreconditionFailed => changed_meanwhile("the destination's object", &destination.key),
             _ => error,
@@ -48,10 +50,16 @@ pub(super) fn source_changed(key: &Key) -> Error {
     Error::new(ErrorKind::SourceChanged, "the source's object changed while it was compared").on(key)
 }
 
-async fn hash(context: &Context, side: &Side, name: &str, listed: &ObjectInfo) -> Result<Sha256> {
+async fn hash(
+    context: &Context,
+    side: &Side,
+    name: &str,
+    listed: &ObjectInfo,
+    form: DigestForm,
+) -> Result<ContentSha256> {
     let _held = context.memory.take(WINDOW.min(listed.size)).await?;
     let key = Context::key(side, name)?;
-    let sha256 = hash_at(side.store.as_ref(), &key, listed.etag.clone(), listed.size)
+    let sha256 = hash_at(side.store.as_ref(), &key, listed.etag.clone(), listed.size, form)
         .await
         .map_err(|error| error.on(&key))?;
     context.progress.moved(listed.size);

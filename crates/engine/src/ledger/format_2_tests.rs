@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::tests::{file, intent, job, made, open, refusal, row, upload};
 use super::*;
-use crate::{Class, Verdict};
+use crate::{Class, ContentSha256, Verdict};
 
 /// A file as the program before format 2 left it.
 fn made_by_format_1(dir: &TempDir) {
@@ -35,7 +35,7 @@ fn made_by_format_1(dir: &TempDir) {
 }
 
 /// Tables, views and columns with their rules, as SQLite understands them.
-fn shape(path: &Path) -> Vec<String> {
+pub(super) fn shape(path: &Path) -> Vec<String> {
     let conn = Connection::open(path).unwrap();
     let mut names = conn
         .prepare("SELECT type || ' ' || name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY 1")
@@ -69,7 +69,7 @@ async fn a_ledger_of_format_1_is_converted() {
     let ledger = open(&dir);
     let done = ledger.row("full").await.unwrap().unwrap();
     let expected = Row {
-        sha256: Some(Sha256([0; 32])),
+        sha256: Some(ContentSha256::whole(Sha256([0; 32]))),
         losses: vec![LossName::TagDropped],
         attempts: 1,
         started: Timestamp::from_millisecond(1_700_000_001_234).unwrap(),

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::Verdict;
+use crate::{ContentSha256, Verdict};
 
 /// Names on which a careless order, a text type or a terminator goes wrong.
 const HOSTILE: [&str; 14] = [
@@ -40,7 +40,7 @@ pub(super) fn row(name: &str) -> Row {
         source_etag: Some(ETag::new("0x8D")),
         source_modified: Some(Timestamp::new(1_700_000_000, 123_456_789).unwrap()),
         size: 5,
-        sha256: Some(Sha256::of(name.as_bytes())),
+        sha256: Some(ContentSha256::whole(Sha256::of(name.as_bytes()))),
         destination_etag: Some(ETag::new("d41d-3")),
         destination_version: Some("v1".into()),
         attributes: None,
@@ -131,7 +131,11 @@ async fn every_value_comes_back() {
         assert_eq!(ledger.row(&row.name).await.unwrap().as_ref(), Some(row));
     }
     assert_eq!(ledger.row("none").await.unwrap(), None);
-    let known = Intent { sha256: Some(Sha256::of(b"x")), multipart: false, ..intent("i") };
+    let known = Intent {
+        sha256: Some(ContentSha256::of_parts(5, [Sha256::of(b"x")])),
+        multipart: false,
+        ..intent("i")
+    };
     ledger.intend(intent("i")).await.unwrap();
     ledger.intend(known.clone()).await.unwrap();
     assert_eq!(ledger.intents().await.unwrap(), [known], "the later intent replaces the earlier");

@@ -40,6 +40,8 @@ mod model_tests;
 #[cfg(test)]
 #[path = "format_2_tests.rs"]
 mod format_2_tests;
+#[cfg(test)]
+mod format_3_tests;
 
 #[cfg(test)]
 #[path = "durability_tests.rs"]

@@ -12,17 +12,19 @@ use super::lock::private_file;
 use super::{JobIdentity, sql};
 
 /// The schema that this program writes; `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 /// "CABT": marks the file as a ledger; `PRAGMA application_id`.
 pub(super) const APPLICATION_ID: i64 = 0x4341_4254;
 /// Files up to this size are checked whole on opening; a larger one is checked page by page as it is read.
 const CHECKED_WHOLE: u64 = 256 << 20;
 const BUSY: Duration = Duration::from_secs(20);
 
-const SCHEMA: &str = include_str!("schema_2.sql");
-const VIEWS: &str = include_str!("views_2.sql");
+const SCHEMA: &str = include_str!("schema_3.sql");
+const VIEWS: &str = include_str!("views_3.sql");
 /// What turns a file of format 1 into one of format 2, but for the views.
 const FROM_1: &str = include_str!("migrate_1_2.sql");
+/// What turns a file of format 2 into one of format 3, but for the views.
+const FROM_2: &str = include_str!("migrate_2_3.sql");
 
 /// Opens the file for the writer: creates it where there is none, and checks that it is sound, of a known version
 /// and of this job.
@@ -101,13 +103,15 @@ fn prepare(
 
 /// Brings a file of an older format to this one, in one transaction: a file is of the old format or of the new one.
 fn convert(conn: &mut Connection) -> Result<(), Failure> {
-    let converting = |e: rusqlite::Error| Failure::of("converting the ledger from format 1", &e);
-    if number(conn, "user_version").map_err(converting)? == VERSION {
-        return Ok(());
-    }
+    let converting = |e: rusqlite::Error| Failure::of("converting the ledger from an older format", &e);
+    let steps = match number(conn, "user_version").map_err(converting)? {
+        1 => [FROM_1, FROM_2].as_slice(),
+        2 => &[FROM_2],
+        _ => return Ok(()),
+    };
     let change = |conn: &mut Connection| -> rusqlite::Result<()> {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-        tx.execute_batch(FROM_1)?;
+        steps.iter().try_for_each(|step| tx.execute_batch(step))?;
         tx.execute_batch(VIEWS)?;
         tx.pragma_update(None, "user_version", VERSION)?;
         tx.commit()

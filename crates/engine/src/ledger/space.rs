@@ -49,12 +49,16 @@ mod tests {
 
     use super::super::tests::{intent, row};
     use super::*;
+    use crate::ContentSha256;
 
     #[test]
     fn new_work_is_refused_and_the_rest_recorded() {
         let path = Path::new("/state/x.sqlite");
         let intend = Change::Intend(intent("k"));
-        let known = Change::Intend(crate::Intent { sha256: Some(Sha256::of(b"x")), ..intent("k") });
+        let known = Change::Intend(crate::Intent {
+            sha256: Some(ContentSha256::whole(Sha256::of(b"x"))),
+            ..intent("k")
+        });
         let mut low = Space::new(|| Some(RESERVE - 1));
         let error = low.refuse(&intend, path).unwrap();
         assert_eq!(error.kind(), ErrorKind::NoSpace);

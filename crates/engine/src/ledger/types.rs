@@ -3,7 +3,7 @@
 use cabotage_core::{ETag, LossName, Sha256, Timestamp, UploadId};
 
 use super::{FrozenJob, JobChanges};
-use crate::{Class, Verdict};
+use crate::{Class, ContentSha256, Verdict};
 
 /// Which job a ledger belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct Row {
     /// Its length in bytes, at most 2⁶³−1.
     pub size: u64,
     /// SHA-256 of its content, where it was computed.
-    pub sha256: Option<Sha256>,
+    pub sha256: Option<ContentSha256>,
     /// Its ETag at the destination after the write.
     pub destination_etag: Option<ETag>,
     /// Its version at the destination, where the store keeps versions.
@@ -87,7 +87,7 @@ pub struct Intent {
     /// Its length in bytes, at most 2⁶³−1.
     pub size: u64,
     /// SHA-256 of its content: known before a single write, and before an upload in parts is completed.
-    pub sha256: Option<Sha256>,
+    pub sha256: Option<ContentSha256>,
     /// Whether it goes in parts.
     pub multipart: bool,
     /// When it was begun; whole milliseconds are kept. Before an upload is started: by the destination's clock.

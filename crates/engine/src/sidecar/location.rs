@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cabotage_core::{
-    Error, ErrorKind, Key, Loss, ObjectInfo, Operation, Payload, Result, Sha256, Storage, StorageExt as _,
-    WriteMode, WriteOptions,
+    Error, ErrorKind, Key, Loss, ObjectInfo, Operation, Payload, Result, Storage, StorageExt as _, WriteMode,
+    WriteOptions,
 };
 use cabotage_layers::ReadOnly;
 
 use super::record::{Content, LocationFile, Origin, Original, Record, Stored, place_of};
 use super::restore::{Restored, apply};
 use crate::keeping::remove_wholly;
-use crate::{Event, Observer, Side};
+use crate::{ContentSha256, Event, Observer, Side, ToldSha256};
 
 /// The location's own file.
 const LOCATION_FILE: &str = "cabotage-sidecars.json";
@@ -32,7 +32,7 @@ pub(crate) struct Lossy<'a> {
     /// As the destination told it after the write.
     pub stored: &'a ObjectInfo,
     /// Of its content.
-    pub sha256: Sha256,
+    pub sha256: ContentSha256,
     /// What it lost.
     pub losses: &'a [Loss],
 }
@@ -71,7 +71,8 @@ impl Keeping {
             key: source.key.as_str().to_owned(),
             etag: source.etag.clone(),
         };
-        let content = Content { size: stored.size, sha256: lossy.sha256.to_hex(), etag: stored.etag.clone() };
+        let sha256 = ToldSha256::of(Some(lossy.sha256));
+        let content = Content { size: stored.size, sha256, etag: stored.etag.clone() };
         let record = Record::new(
             &stored.key,
             origin,
@@ -154,7 +155,7 @@ impl Restoring {
     pub(crate) async fn original(
         &self,
         now: &ObjectInfo,
-        content: Option<Sha256>,
+        content: Option<ContentSha256>,
     ) -> Result<Option<Restored>> {
         let key = sidecar_key(&self.side, &now.key)?;
         let Some(bytes) = read(&self.side, &key).await? else { return Ok(None) };

@@ -6,6 +6,8 @@ use cabotage_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::ToldSha256;
+
 /// The version that is written, and the newest that is read.
 pub(super) const FORMAT: u32 = 1;
 /// What the field `cabotage` of a sidecar says.
@@ -74,8 +76,9 @@ pub(crate) struct Origin {
 pub(crate) struct Content {
     /// In bytes.
     pub size: u64,
-    /// Of all of it, in hexadecimal.
-    pub sha256: String,
+    /// Its digest.
+    #[serde(flatten)]
+    pub sha256: ToldSha256,
     /// The ETag in the data's store.
     pub etag: Option<ETag>,
 }

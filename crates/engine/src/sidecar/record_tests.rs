@@ -1,8 +1,13 @@
 use super::*;
+use crate::ContentSha256;
 
 fn record(key: &Key) -> Record {
     let source = Origin { store: "s".into(), key: "k".into(), etag: None };
-    let content = Content { size: 1, sha256: Sha256::of(b"x").to_hex(), etag: Some(ETag::new("e")) };
+    let content = Content {
+        size: 1,
+        sha256: ToldSha256::of(Some(ContentSha256::whole(Sha256::of(b"x")))),
+        etag: Some(ETag::new("e")),
+    };
     Record::new(key, source, content, Original::default(), Stored::default(), Vec::new())
 }
 

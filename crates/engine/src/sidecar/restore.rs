@@ -1,8 +1,9 @@
 //! What was lost, put back: the original in place of what the store in the middle made of it.
 
-use cabotage_core::{Attributes, Loss, LossName, Metadata, ObjectInfo, Sha256, Tags};
+use cabotage_core::{Attributes, Loss, LossName, Metadata, ObjectInfo, Tags};
 
 use super::record::Record;
+use crate::ContentSha256;
 
 /// An object as it was, and what of that could not be put back.
 #[derive(Clone, Debug)]
@@ -12,7 +13,7 @@ pub(crate) struct Restored {
     /// What was not put back, and why.
     pub losses: Vec<Loss>,
     /// The content for which this holds; `None`: nothing was put back.
-    pub content: Option<Sha256>,
+    pub content: Option<ContentSha256>,
 }
 
 /// Puts back.
@@ -25,14 +26,13 @@ pub(crate) struct Restored {
 ///
 /// Parts are each content header, all metadata, all tags, and the tier. Tags that can't be read now stay unknown.
 ///
-/// Before the copy the SHA-256 is seldom known: the result says for which content it holds, and who copies compares that
+/// Before the copy the SHA-256 is seldom known, or known in another form: the result says for which content it holds, and who copies compares that
 /// with what was read. The ETag decides nothing, since setting attributes changes it on some stores.
-pub(super) fn apply(record: &Record, now: &ObjectInfo, content: Option<Sha256>) -> Restored {
-    let recorded = Sha256::from_hex(&record.content.sha256);
-    let is_other = now.size != record.content.size
-        || recorded.is_none()
-        || content.is_some_and(|content| Some(content) != recorded);
-    if is_other {
+pub(super) fn apply(record: &Record, now: &ObjectInfo, content: Option<ContentSha256>) -> Restored {
+    let recorded = record.content.sha256.read();
+    let is_known_other =
+        |of: &ContentSha256| content.is_some_and(|content| content.form == of.form && content != *of);
+    if now.size != record.content.size || recorded.as_ref().is_none_or(is_known_other) {
         let why = "its content is not the one for which the sidecar was written";
         return Restored { info: now.clone(), losses: vec![not_restored(why)], content: None };
     }

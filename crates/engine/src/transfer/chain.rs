@@ -7,14 +7,16 @@ use bytes::Bytes;
 use cabotage_core::{Error, ErrorKind, Result, Sha256, Sha256Hasher};
 use tokio::sync::oneshot;
 
+use crate::content_sha256::ContentHasher;
+
 /// How long a part that was read waits for its turn. One pass for both digests costs three quarters of two; beyond this a
 /// slow part before it would keep it from being sent.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A part's place in the chain that computes the digest of the whole.
 pub(super) struct Turn {
-    pub mine: oneshot::Receiver<Sha256Hasher>,
-    pub next: oneshot::Sender<Sha256Hasher>,
+    pub mine: oneshot::Receiver<ContentHasher>,
+    pub next: oneshot::Sender<ContentHasher>,
 }
 
 /// A part's digest, and how it stands with the digest of the whole.
@@ -25,7 +27,8 @@ pub(super) struct Hashed {
 
 /// How a part stands with the digest of the whole.
 pub(super) enum Whole {
-    /// It is in it; the state after it. `None`: it was in it before, or never will be, since an earlier part failed.
+    /// It is in it; the state after it, where one can be kept. Or it was in it before, or there is none, or it never will
+    /// be in it, since an earlier part failed.
     Done(Option<Vec<u8>>),
     /// Its turn has not come yet.
     Waits(Turn),
@@ -42,7 +45,7 @@ impl Whole {
                     chunks.iter().for_each(|chunk| hasher.update(chunk));
                     hasher
                 };
-                Ok(Some(hand_on(aside(work).await?, next)))
+                Ok(hand_on(aside(work).await?, next))
             }
         }
     }
@@ -64,25 +67,25 @@ async fn alone(chunks: Arc<[Bytes]>, whole: Whole) -> Result<Hashed> {
 
 async fn together(
     chunks: Arc<[Bytes]>,
-    mut whole: Sha256Hasher,
-    next: oneshot::Sender<Sha256Hasher>,
+    mut whole: ContentHasher,
+    next: oneshot::Sender<ContentHasher>,
 ) -> Result<Hashed> {
     let work = move || {
         let mut part = Sha256Hasher::default();
-        if whole.taken() == 0 {
+        if whole.is_unused() {
             chunks.iter().for_each(|chunk| part.update(chunk));
-            return (part.clone().finish(), part);
+            return (part.clone().finish(), ContentHasher::Whole(part));
         }
-        chunks.iter().for_each(|chunk| whole.update_both(&mut part, chunk));
+        chunks.iter().for_each(|chunk| whole.update_with(&mut part, chunk));
         (part.finish(), whole)
     };
     let (sha256, whole) = aside(work).await?;
-    Ok(Hashed { sha256, whole: Whole::Done(Some(hand_on(whole, next))) })
+    Ok(Hashed { sha256, whole: Whole::Done(hand_on(whole, next)) })
 }
 
 /// Gives the whole's digest to the next part, and tells its state. The receiver is gone only when the whole transfer has
 /// failed.
-fn hand_on(whole: Sha256Hasher, next: oneshot::Sender<Sha256Hasher>) -> Vec<u8> {
+fn hand_on(whole: ContentHasher, next: oneshot::Sender<ContentHasher>) -> Option<Vec<u8>> {
     let state = whole.state();
     let _ = next.send(whole);
     state
@@ -102,6 +105,13 @@ pub(super) fn closed<E>(_: E) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{ContentSha256, DigestForm};
+
+    fn whole(text: &str) -> ContentHasher {
+        let mut hasher = ContentHasher::new(DigestForm::Whole);
+        hasher.update(text.as_bytes());
+        hasher
+    }
 
     fn chunks(text: &'static str) -> Arc<[Bytes]> {
         [Bytes::from_static(text.as_bytes())].into()
@@ -111,7 +121,7 @@ mod tests {
     async fn in_turn_both_digests_come_at_once() {
         let (first, mine) = oneshot::channel();
         let (next, second) = oneshot::channel();
-        first.send(Sha256Hasher::default()).unwrap();
+        first.send(whole("")).unwrap();
         let hashed = hash_part(chunks("ab"), Some(Turn { mine, next })).await.unwrap();
         assert_eq!(hashed.sha256, Sha256::of(b"ab"));
         assert!(matches!(hashed.whole, Whole::Done(Some(_))));
@@ -119,7 +129,7 @@ mod tests {
         let hashed = hash_part(chunks("cd"), Some(Turn { mine: second, next })).await.unwrap();
         assert_eq!(hashed.sha256, Sha256::of(b"cd"));
         assert!(matches!(hashed.whole, Whole::Done(Some(_))));
-        assert_eq!(end.await.unwrap().finish(), Sha256::of(b"abcd"));
+        assert_eq!(end.await.unwrap().finish(), ContentSha256::whole(Sha256::of(b"abcd")));
     }
 
     #[tokio::test(start_paused = true)]
@@ -129,12 +139,10 @@ mod tests {
         let hashed = hash_part(chunks("cd"), Some(Turn { mine, next })).await.unwrap();
         assert_eq!(hashed.sha256, Sha256::of(b"cd"));
         assert!(matches!(hashed.whole, Whole::Waits(_)));
-        let mut before = Sha256Hasher::default();
-        before.update(b"ab");
-        first.send(before).unwrap();
+        first.send(whole("ab")).unwrap();
         let state = hashed.whole.finish(chunks("cd")).await.unwrap().unwrap();
         assert_eq!(Sha256Hasher::from_state(&state).unwrap().finish(), Sha256::of(b"abcd"));
-        assert_eq!(end.await.unwrap().finish(), Sha256::of(b"abcd"));
+        assert_eq!(end.await.unwrap().finish(), ContentSha256::whole(Sha256::of(b"abcd")));
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,17 +11,18 @@ mod single;
 use std::sync::Arc;
 
 use cabotage_core::{
-    Attributes, Detail, ETag, Error, ErrorKind, Key, Loss, LossName, ObjectBody, ObjectInfo, Result, Sha256,
+    Attributes, Detail, ETag, Error, ErrorKind, Key, Loss, LossName, ObjectBody, ObjectInfo, Result,
     StorageExt as _, WriteMode, WriteOptions, Written,
 };
 
 use crate::attributes::{self, MTIME};
+use crate::content_sha256::ContentHasher;
 use crate::context::{Context, conflict};
 use crate::decide::is_as_written;
 use crate::plan::{Plan, plan};
 use crate::proof_of_attributes::Shape;
 use crate::sidecar::Restored;
-use crate::verify;
+use crate::{ContentSha256, DigestForm, PartsDigest, verify};
 
 pub(crate) use opened::open;
 
@@ -35,7 +36,7 @@ pub(crate) struct Task {
     /// What may be in its place.
     pub mode: WriteMode,
     /// SHA-256 of its content, where it is known already.
-    pub content: Option<Sha256>,
+    pub content: Option<ContentSha256>,
 }
 
 /// An object made ready: all that is decided before a byte moves.
@@ -49,7 +50,9 @@ pub(crate) struct Prepared {
     /// What it was before it lost something on its way to the source; else the same.
     pub original: ObjectInfo,
     /// The content for which the original's attributes hold, where they came from a sidecar.
-    pub original_of: Option<Sha256>,
+    pub original_of: Option<ContentSha256>,
+    /// In which form its SHA-256 is computed.
+    pub form: DigestForm,
     /// What is sent along.
     pub options: WriteOptions,
     /// What gets lost, all accepted.
@@ -60,7 +63,7 @@ pub(crate) struct Prepared {
 /// What a copy left at the destination.
 #[derive(Clone, Debug)]
 pub(crate) struct Receipt {
-    pub sha256: Sha256,
+    pub sha256: ContentSha256,
     pub written: Written,
     /// Whether equal bytes were found in its place, instead of written by this call: perhaps somebody else's.
     pub found: bool,
@@ -109,6 +112,7 @@ async fn prepare_as(context: &Context, task: &Task, keys: Keys, source: ObjectIn
     let limits = &context.destination.store.capabilities().limits;
     let plan = plan(source.size, limits, context.options.part_threshold, context.options.memory)?;
     let options = write_options(context, to_send, &task.mode);
+    let form = original_of.map_or_else(|| form(context, plan), |of| of.form);
     let prepared = Prepared {
         name: Arc::clone(&task.name),
         source_key: keys.source,
@@ -116,6 +120,7 @@ async fn prepare_as(context: &Context, task: &Task, keys: Keys, source: ObjectIn
         source,
         original,
         original_of,
+        form,
         options,
         losses,
         plan,
@@ -124,12 +129,24 @@ async fn prepare_as(context: &Context, task: &Task, keys: Keys, source: ObjectIn
 }
 
 /// What the object was before it came to the source, as far as a sidecar tells.
-async fn original(context: &Context, source: &ObjectInfo, content: Option<Sha256>) -> Result<Restored> {
+async fn original(
+    context: &Context,
+    source: &ObjectInfo,
+    content: Option<ContentSha256>,
+) -> Result<Restored> {
     let restored = match &context.restoring {
         Some(restoring) => restoring.original(source, content).await?,
         None => None,
     };
     Ok(restored.unwrap_or_else(|| Restored { info: source.clone(), losses: Vec::new(), content: None }))
+}
+
+/// In which form the SHA-256 of an object is computed, where no sidecar has one to compare it with.
+fn form(context: &Context, plan: Plan) -> DigestForm {
+    match (plan, context.options.digest) {
+        (Plan::Parts(cut), PartsDigest::Composite) => cut.form(),
+        _ => DigestForm::Whole,
+    }
 }
 
 /// The listing's item if it tells everything, else a head.
@@ -214,7 +231,7 @@ async fn look_first(context: &Context, prepared: &Prepared) -> Result<()> {
 
 /// After a precondition failed: a lost reply to our own write leaves exactly the bytes that we sent; anything else in
 /// that place is somebody else's, or an earlier copy of ours that the listing did not tell of.
-async fn recognise(context: &Context, prepared: &Prepared, sha256: Sha256) -> Result<Receipt> {
+async fn recognise(context: &Context, prepared: &Prepared, sha256: ContentSha256) -> Result<Receipt> {
     let foreign = || {
         let text = "another object appeared at the destination since it was listed; it was left alone";
         conflict(text).on(&prepared.destination_key)
@@ -228,7 +245,7 @@ async fn recognise(context: &Context, prepared: &Prepared, sha256: Sha256) -> Re
     if there.size != prepared.source.size {
         return Err(foreign());
     }
-    let stored = hash_object(context, &prepared.destination_key, &there).await?;
+    let stored = hash_object(context, &prepared.destination_key, &there, sha256.form).await?;
     if stored != sha256 {
         expect_as_recorded(context, prepared, &there, stored).await?;
         return Err(foreign());
@@ -241,12 +258,14 @@ async fn expect_as_recorded(
     context: &Context,
     prepared: &Prepared,
     there: &ObjectInfo,
-    stored: Sha256,
+    stored: ContentSha256,
 ) -> Result<()> {
     let row = context.ledger.row(&prepared.name).await?.filter(|row| is_as_written(there, row));
     match row.and_then(|row| Some((row.sha256?, row))) {
         Some((expected, row)) => {
-            verify::expect_recorded(context, &row, expected, stored, &prepared.destination_key).await
+            let key = &prepared.destination_key;
+            let stored = hash_in_form(context, key, there, stored, expected.form).await?;
+            verify::expect_recorded(context, &row, expected, stored, key).await
         }
         None => Ok(()),
     }
@@ -256,8 +275,27 @@ async fn expect_as_recorded(
 ///
 /// # Errors
 /// Those of reading; `PreconditionFailed` when it changes meanwhile.
-pub(crate) async fn hash_object(context: &Context, key: &Key, info: &ObjectInfo) -> Result<Sha256> {
-    hash_at(context.destination.store.as_ref(), key, info.etag.clone(), info.size).await
+pub(crate) async fn hash_object(
+    context: &Context,
+    key: &Key,
+    info: &ObjectInfo,
+    form: DigestForm,
+) -> Result<ContentSha256> {
+    hash_at(context.destination.store.as_ref(), key, info.etag.clone(), info.size, form).await
+}
+
+/// What is known of a destination's object if it is in that form, else what [`hash_object`] finds.
+///
+/// # Errors
+/// As [`hash_object`].
+pub(crate) async fn hash_in_form(
+    context: &Context,
+    key: &Key,
+    info: &ObjectInfo,
+    known: ContentSha256,
+    form: DigestForm,
+) -> Result<ContentSha256> {
+    if known.form == form { Ok(known) } else { hash_object(context, key, info, form).await }
 }
 
 /// SHA-256 of an object of that size, read whole in the state of that ETag. A reply that announces another size is none:
@@ -267,10 +305,11 @@ pub(crate) async fn hash_at(
     key: &Key,
     etag: Option<ETag>,
     size: u64,
-) -> Result<Sha256> {
+    form: DigestForm,
+) -> Result<ContentSha256> {
     use futures::TryStreamExt as _;
     let mut body = store.read(key, cabotage_core::ReadOptions::pinned(None, etag)).await?;
-    let mut hasher = cabotage_core::Sha256Hasher::default();
+    let mut hasher = ContentHasher::new(form);
     let mut len = 0;
     while let Some(chunk) = body.stream.try_next().await? {
         len += chunk.len() as u64;
@@ -285,9 +324,14 @@ pub(crate) async fn hash_at(
 ///
 /// # Errors
 /// Those of reading; `SourceChanged` when it is in another state by now.
-pub(crate) async fn hash_source(context: &Context, name: &str, listed: &ObjectInfo) -> Result<Sha256> {
+pub(crate) async fn hash_source(
+    context: &Context,
+    name: &str,
+    listed: &ObjectInfo,
+    form: DigestForm,
+) -> Result<ContentSha256> {
     let key = context.source_key(name)?;
-    let hashed = hash_at(context.source.store.as_ref(), &key, listed.etag.clone(), listed.size).await;
+    let hashed = hash_at(context.source.store.as_ref(), &key, listed.etag.clone(), listed.size, form).await;
     hashed.map_err(|error| changed(error, &key))
 }
 

@@ -44,9 +44,21 @@ impl Share {
         }
     }
 
+    /// The digest of a part that an earlier attempt sent.
+    pub(super) fn digest(&self, number: u32) -> Option<Sha256> {
+        self.digests.get(&number).copied()
+    }
+
     fn marks(&self) -> MutexGuard<'_, Marks> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A part that the destination has.
+#[derive(Debug)]
+pub(super) struct Brought {
+    pub info: PartInfo,
+    pub sha256: Sha256,
 }
 
 /// A part to bring to the destination.
@@ -61,7 +73,7 @@ pub(super) struct Part {
 impl Part {
     /// Reads the range, then sends it, unless the server holds it, and adds it to the whole's digest, unless it is in it
     /// already; then records it.
-    pub(super) async fn bring(self, turn: Option<Turn>) -> Result<PartInfo> {
+    pub(super) async fn bring(self, turn: Option<Turn>) -> Result<Brought> {
         let Share { prepared, .. } = &*self.share;
         let chunks = self.read().await.map_err(|error| source_changed(error, prepared))?;
         let Hashed { sha256, whole } = hash_part(Arc::clone(&chunks), turn).await?;
@@ -69,7 +81,7 @@ impl Part {
         let sent = self.send(Payload::Buffered { chunks: Arc::clone(&chunks), len: self.len(), sha256 });
         let (info, state) = tokio::try_join!(sent, whole.finish(chunks))?;
         self.record(&info, sha256, state).await?;
-        Ok(info)
+        Ok(Brought { info, sha256 })
     }
 
     fn len(&self) -> u64 {
@@ -87,7 +99,7 @@ impl Part {
 
     /// What was sent of the part before must have had the same digest.
     fn expect_same(&self, sha256: Sha256) -> Result<()> {
-        if self.share.digests.get(&self.number).is_none_or(|before| *before == sha256) {
+        if self.share.digest(self.number).is_none_or(|before| before == sha256) {
             return Ok(());
         }
         let text = format!(

@@ -7,19 +7,20 @@
 use std::sync::Arc;
 
 use cabotage_core::{
-    Disposition, Error, ErrorKind, PartInfo, Result, Scope, Sha256, Support, Timestamp, Upload, WriteMode,
+    Disposition, Error, ErrorKind, PartInfo, Result, Scope, Support, Timestamp, Upload, WriteMode,
     WriteOptions, Written, disposition,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::chain::{Turn, closed};
-use super::part::{Part, Share};
+use super::part::{Brought, Part, Share};
 use super::resume::{self, Standing};
 use super::{Prepared, Receipt, look_first, recognise};
-use crate::Intent;
+use crate::content_sha256::ContentHasher;
 use crate::context::Context;
 use crate::plan::Cut;
+use crate::{ContentSha256, DigestForm, Intent};
 
 pub(super) async fn copy(context: &Context, prepared: &Prepared, cut: Cut) -> Result<Receipt> {
     let capabilities = context.destination.store.capabilities();
@@ -72,14 +73,14 @@ async fn give_up(context: &Context, prepared: &Prepared, upload: &dyn Upload, er
     }
 }
 
-/// Sends all parts; then the digest of the whole is in the ledger.
+/// Sends all parts; then the digest of the content is in the ledger.
 async fn fill(
     context: &Context,
     prepared: &Prepared,
     cut: Cut,
     upload: &Arc<dyn Upload>,
     standing: Standing,
-) -> Result<(Vec<PartInfo>, Sha256)> {
+) -> Result<(Vec<PartInfo>, ContentSha256)> {
     let (parts, sha256) = send_parts(context, prepared, cut, upload, standing).await?;
     context.ledger.intend(intent(prepared, Some(sha256))).await?;
     Ok((parts, sha256))
@@ -98,7 +99,7 @@ async fn complete(
     upload.complete(parts).await
 }
 
-pub(super) fn intent(prepared: &Prepared, sha256: Option<Sha256>) -> Intent {
+pub(super) fn intent(prepared: &Prepared, sha256: Option<ContentSha256>) -> Intent {
     Intent {
         name: prepared.name.to_string(),
         source_etag: prepared.source.etag.clone(),
@@ -109,22 +110,26 @@ pub(super) fn intent(prepared: &Prepared, sha256: Option<Sha256>) -> Intent {
     }
 }
 
-/// Sends the parts that are missing and hashes the whole. The first failure ends the others.
+/// Sends the parts that are missing and hashes the content. The first failure ends the others.
 async fn send_parts(
     context: &Context,
     prepared: &Prepared,
     cut: Cut,
     upload: &Arc<dyn Upload>,
     standing: Standing,
-) -> Result<(Vec<PartInfo>, Sha256)> {
+) -> Result<(Vec<PartInfo>, ContentSha256)> {
     let mut tasks = JoinSet::new();
     let sent = send_each(context, prepared, cut, upload, standing, &mut tasks).await;
     // None of them may record a part after the upload was given up and another took its place.
     tasks.shutdown().await;
     let (mut parts, hashed) = sent?;
-    parts.sort_unstable_by_key(|part| part.number);
-    let hasher = hashed.await.map_err(closed)?;
-    Ok((parts, hasher.finish()))
+    parts.sort_unstable_by_key(|part| part.info.number);
+    let sha256 = if prepared.form == cut.form() {
+        ContentSha256::of_parts(cut.part, parts.iter().map(|part| part.sha256))
+    } else {
+        hashed.await.map_err(closed)?.finish()
+    };
+    Ok((parts.into_iter().map(|part| part.info).collect(), sha256))
 }
 
 async fn send_each(
@@ -133,17 +138,21 @@ async fn send_each(
     cut: Cut,
     upload: &Arc<dyn Upload>,
     standing: Standing,
-    tasks: &mut JoinSet<Result<PartInfo>>,
-) -> Result<(Vec<PartInfo>, oneshot::Receiver<cabotage_core::Sha256Hasher>)> {
+    tasks: &mut JoinSet<Result<Brought>>,
+) -> Result<(Vec<Brought>, oneshot::Receiver<ContentHasher>)> {
     let Standing { hasher, hashed, mut kept, digests } = standing;
     let share = Arc::new(Share::new(context, prepared, upload, hashed, digests));
     let (first, mut turn) = oneshot::channel();
-    let _ = first.send(hasher);
+    let _ = first.send(match prepared.form {
+        DigestForm::Whole => ContentHasher::Whole(hasher),
+        form @ DigestForm::Composite { .. } => ContentHasher::new(form),
+    });
     let mut parts = Vec::with_capacity(cut.count() as usize);
     for number in 1..=cut.count() {
         let held = kept.remove(&number);
-        if let Some(held) = held.as_ref().filter(|_| number <= hashed) {
-            parts.push(held.clone());
+        let known = share.digest(number).zip(held.clone()).filter(|_| number <= hashed);
+        if let Some((sha256, info)) = known {
+            parts.push(Brought { info, sha256 });
             continue;
         }
         while let Some(done) = tasks.try_join_next() {
@@ -168,6 +177,6 @@ async fn send_each(
     Ok((parts, turn))
 }
 
-fn joined(done: std::result::Result<Result<PartInfo>, tokio::task::JoinError>) -> Result<PartInfo> {
+fn joined(done: std::result::Result<Result<Brought>, tokio::task::JoinError>) -> Result<Brought> {
     done.map_err(|error| Error::new(ErrorKind::Internal, "a part's task ended early").caused_by(error))?
 }

@@ -14,14 +14,15 @@ use crate::context::Context;
 use crate::plan::Cut;
 use crate::recover::clear;
 use crate::uploads::WentOn;
-use crate::{DonePart, HashMark, Intent, OpenUpload};
+use crate::{DigestForm, DonePart, HashMark, Intent, OpenUpload};
 
 /// What an upload begins with: nothing, or what is left of an earlier attempt.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
-    /// The digest of parts 1 to `hashed`.
+    /// The digest of parts 1 to `hashed`, where it is computed in the order of the bytes.
     pub hasher: Sha256Hasher,
-    /// How many parts are in it. The ledger has the digest of each of them.
+    /// How many parts are in it; all of them where the parts' own digests make that of the object. The ledger has the
+    /// digest of each that was sent.
     pub hashed: u32,
     /// Parts that the server holds as this ledger sent them.
     pub kept: BTreeMap<u32, PartInfo>,
@@ -50,7 +51,7 @@ pub(super) async fn open(
             && let Some(opened) = go_on(context, prepared, cut, &recorded, &options).await?
         {
             context.ledger.intend(intent(prepared, None)).await?;
-            context.uploads.went_on(went_on(&opened.1, cut));
+            context.uploads.went_on(went_on(&opened.1, cut, prepared.form));
             return Ok(opened);
         }
         context.uploads.begun_anew();
@@ -67,7 +68,7 @@ pub(super) async fn open(
         hashed: None,
     };
     context.ledger.upload_started(recorded).await?;
-    Ok((upload, Standing::default()))
+    Ok((upload, standing(cut, prepared.form, None, &[], &[])))
 }
 
 /// Starts an upload; again after a lost reply, when what it may have started is aborted.
@@ -137,12 +138,18 @@ async fn go_on(
         }
     };
     let sent = context.ledger.parts(&prepared.name).await?;
-    Ok(Some((upload, standing(cut, recorded.hashed.as_ref(), &sent, &told))))
+    Ok(Some((upload, standing(cut, prepared.form, recorded.hashed.as_ref(), &sent, &told))))
 }
 
 /// What of the recorded parts counts: those of the sizes planned, and those of them that the server tells with the same
-/// size and ETag. The kept state counts if it is whole and every part in it is recorded.
-fn standing(cut: Cut, mark: Option<&HashMark>, sent: &[DonePart], told: &[PartInfo]) -> Standing {
+/// size and ETag.
+fn standing(
+    cut: Cut,
+    form: DigestForm,
+    mark: Option<&HashMark>,
+    sent: &[DonePart],
+    told: &[PartInfo],
+) -> Standing {
     let planned =
         |part: &&DonePart| (1..=cut.count()).contains(&part.number) && part.size == len(cut, part.number);
     let told: BTreeMap<u32, &PartInfo> = told.iter().map(|part| (part.number, part)).collect();
@@ -154,13 +161,22 @@ fn standing(cut: Cut, mark: Option<&HashMark>, sent: &[DonePart], told: &[PartIn
             standing.kept.insert(part.number, (*held).clone());
         }
     }
+    match form {
+        DigestForm::Whole => go_on_hashing(&mut standing, cut, mark),
+        _ if form == cut.form() => standing.hashed = cut.count(),
+        DigestForm::Composite { .. } => {}
+    }
+    standing
+}
+
+/// The kept state counts if it is whole and every part in it is recorded.
+fn go_on_hashing(standing: &mut Standing, cut: Cut, mark: Option<&HashMark>) {
     let known = |parts: u32| standing.digests.range(1..=parts).count() as u64 == u64::from(parts);
     let state = mark.filter(|mark| (1..=cut.count()).contains(&mark.parts) && known(mark.parts));
     let hasher = state.and_then(|mark| Some((mark.parts, Sha256Hasher::from_state(&mark.state)?)));
     if let Some((parts, hasher)) = hasher.filter(|(parts, hasher)| hasher.taken() == cut.range(*parts).end) {
         (standing.hashed, standing.hasher) = (parts, hasher);
     }
-    standing
 }
 
 fn len(cut: Cut, number: u32) -> u64 {
@@ -169,12 +185,12 @@ fn len(cut: Cut, number: u32) -> u64 {
 }
 
 /// For the report.
-fn went_on(standing: &Standing, cut: Cut) -> WentOn {
+fn went_on(standing: &Standing, cut: Cut, form: DigestForm) -> WentOn {
     let bytes = |parts: &mut dyn Iterator<Item = &u32>| parts.map(|number| len(cut, *number)).sum();
     WentOn {
         parts: standing.kept.len() as u64,
         bytes: bytes(&mut standing.kept.keys()),
-        from_state: standing.hashed > 0,
+        from_state: form == DigestForm::Whole && standing.hashed > 0,
         read_again: bytes(&mut standing.kept.keys().filter(|number| **number > standing.hashed)),
     }
 }

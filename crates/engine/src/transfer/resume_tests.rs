@@ -31,9 +31,10 @@ fn kept(standing: &Standing) -> Vec<u32> {
 
 #[test]
 fn what_is_told_as_it_was_sent_is_kept() {
-    let standing = standing(CUT, Some(&mark(2)), &[1, 2, 3].map(sent), &[1, 2, 3].map(told));
+    let standing =
+        standing(CUT, DigestForm::Whole, Some(&mark(2)), &[1, 2, 3].map(sent), &[1, 2, 3].map(told));
     assert_eq!((kept(&standing), standing.hashed), (vec![1, 2, 3], 2));
-    let (mut hasher, counted) = (standing.hasher.clone(), went_on(&standing, CUT));
+    let (mut hasher, counted) = (standing.hasher.clone(), went_on(&standing, CUT, DigestForm::Whole));
     hasher.update(bytes(3));
     assert_eq!(hasher.finish(), Sha256::of(CONTENT));
     assert_eq!((counted.parts, counted.bytes, counted.read_again, counted.from_state), (3, 25, 5, true));
@@ -48,7 +49,8 @@ fn what_is_told_otherwise_is_not_kept() {
         ("another size", PartInfo { size: 9, ..told(2) }),
         ("another number", PartInfo { number: 7, ..told(2) }),
     ] {
-        let standing = standing(CUT, Some(&mark(3)), &sent_all, &[told(1), wrong, told(3)]);
+        let standing =
+            standing(CUT, DigestForm::Whole, Some(&mark(3)), &sent_all, &[told(1), wrong, told(3)]);
         assert_eq!(kept(&standing), [1, 3], "{what}");
         assert_eq!(
             (standing.hashed, standing.digests.len()),
@@ -58,10 +60,18 @@ fn what_is_told_otherwise_is_not_kept() {
     }
     let nameless = [DonePart { etag: None, ..sent(1) }];
     let unnamed = [PartInfo { etag: None, ..told(1) }];
-    assert_eq!(kept(&standing(CUT, None, &nameless, &unnamed)), [0; 0], "no ETag proves nothing");
-    assert_eq!(kept(&standing(CUT, None, &[], &[1, 2, 3].map(told))), [0; 0], "not sent by this ledger");
+    assert_eq!(
+        kept(&standing(CUT, DigestForm::Whole, None, &nameless, &unnamed)),
+        [0; 0],
+        "no ETag proves nothing"
+    );
+    assert_eq!(
+        kept(&standing(CUT, DigestForm::Whole, None, &[], &[1, 2, 3].map(told))),
+        [0; 0],
+        "not sent by this ledger"
+    );
     let other_sizes = [DonePart { size: 8, ..sent(1) }, DonePart { number: 4, size: 0, ..sent(3) }];
-    let seen = standing(CUT, None, &other_sizes, &[PartInfo { size: 8, ..told(1) }]);
+    let seen = standing(CUT, DigestForm::Whole, None, &other_sizes, &[PartInfo { size: 8, ..told(1) }]);
     assert!(seen.kept.is_empty() && seen.digests.is_empty(), "cut otherwise");
 }
 
@@ -76,10 +86,32 @@ fn a_kept_state_that_proves_nothing_is_left_out() {
         ("of more parts than there are", HashMark { parts: 4, ..mark(3) }, &all[..]),
         ("of a part that isn't recorded", mark(2), &all[..1]),
     ] {
-        let standing = standing(CUT, Some(&mark), sent, &[1, 2, 3].map(told));
+        let standing = standing(CUT, DigestForm::Whole, Some(&mark), sent, &[1, 2, 3].map(told));
         assert_eq!((standing.hashed, standing.hasher.taken()), (0, 0), "{what}");
     }
-    assert_eq!(standing(CUT, Some(&mark(3)), &all, &[]).hashed, 3, "whether the server has them or not");
+    assert_eq!(
+        standing(CUT, DigestForm::Whole, Some(&mark(3)), &all, &[]).hashed,
+        3,
+        "whether the server has them or not"
+    );
+}
+
+#[test]
+fn a_composite_needs_no_state_and_reads_no_kept_part_again() {
+    let form = CUT.form();
+    let standing = standing(CUT, form, Some(&mark(1)), &[1, 2].map(sent), &[1, 2].map(told));
+    let counted = went_on(&standing, CUT, form);
+    assert_eq!((kept(&standing), standing.hashed), (vec![1, 2], 3));
+    assert_eq!((counted.parts, counted.bytes, counted.read_again, counted.from_state), (2, 20, 0, false));
+    assert_eq!(standing.digests[&2], Sha256::of(bytes(2)));
+}
+
+#[test]
+fn a_composite_of_other_parts_is_computed_from_the_first_byte() {
+    let form = DigestForm::Composite { part_size: 7 };
+    let standing = standing(CUT, form, Some(&mark(2)), &[1, 2].map(sent), &[1, 2].map(told));
+    assert_eq!((kept(&standing), standing.hashed), (vec![1, 2], 0));
+    assert_eq!(went_on(&standing, CUT, form).read_again, 20);
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! Objects that go in one request: held whole, hashed, written.
 
 use cabotage_core::{
-    Error, ErrorKind, ObjectBody, Payload, ReadOptions, Result, Sha256Hasher, Timestamp, WriteOptions,
+    Error, ErrorKind, ObjectBody, Payload, ReadOptions, Result, Sha256, Timestamp, WriteOptions,
 };
 use futures::TryStreamExt as _;
 
 use super::{Prepared, Receipt, look_first, recognise, source_changed};
-use crate::Intent;
+use crate::content_sha256::ContentHasher;
 use crate::context::Context;
+use crate::{ContentSha256, DigestForm, Intent};
+
+/// What is sent, and its digest in the form that is recorded.
+type Body = (Payload, ContentSha256);
 
 /// Bodies above this are hashed off the network threads.
 const HASH_INLINE_MAX: u64 = 256 << 10;
@@ -18,10 +22,8 @@ pub(super) async fn copy(
     body: Option<ObjectBody>,
 ) -> Result<Receipt> {
     let _held = context.memory.take(prepared.source.size).await?;
-    let payload = read(context, prepared, body).await.map_err(|error| source_changed(error, prepared))?;
-    let Payload::Buffered { sha256, .. } = payload else {
-        return Err(Error::new(ErrorKind::Internal, "a single body is always buffered"));
-    };
+    let read = read(context, prepared, body).await;
+    let (payload, sha256) = read.map_err(|error| source_changed(error, prepared))?;
     let intent = Intent {
         name: prepared.name.to_string(),
         source_etag: prepared.source.etag.clone(),
@@ -41,7 +43,7 @@ pub(super) async fn copy(
 }
 
 /// Reads the object in the state that was listed, and hashes it.
-async fn read(context: &Context, prepared: &Prepared, opened: Option<ObjectBody>) -> Result<Payload> {
+async fn read(context: &Context, prepared: &Prepared, opened: Option<ObjectBody>) -> Result<Body> {
     let mut body = match opened {
         Some(body) => body,
         None => {
@@ -57,7 +59,7 @@ async fn read(context: &Context, prepared: &Prepared, opened: Option<ObjectBody>
         chunks.push(chunk);
     }
     expect_length(len, prepared.source.size)?;
-    hash(chunks, len).await
+    hash(chunks, len, prepared.form).await
 }
 
 /// A body of another length than listed is never written.
@@ -68,12 +70,19 @@ pub(super) fn expect_length(found: u64, expected: u64) -> Result<()> {
     Err(Error::new(ErrorKind::Truncated, format!("{found} bytes arrived, {expected} were announced")))
 }
 
-/// Hashes chunks, on a thread of their own when they are many bytes.
-async fn hash(chunks: Vec<bytes::Bytes>, len: u64) -> Result<Payload> {
+/// Hashes chunks, on a thread of their own when they are many bytes. The server is told that of the bytes.
+async fn hash(chunks: Vec<bytes::Bytes>, len: u64, form: DigestForm) -> Result<Body> {
     let work = move || {
-        let mut hasher = Sha256Hasher::default();
-        chunks.iter().for_each(|chunk| hasher.update(chunk));
-        Payload::hashed(chunks, hasher.finish())
+        let bytes = Sha256::of_chunks(&chunks);
+        let sha256 = match form {
+            DigestForm::Whole => ContentSha256::whole(bytes),
+            DigestForm::Composite { .. } => {
+                let mut hasher = ContentHasher::new(form);
+                chunks.iter().for_each(|chunk| hasher.update(chunk));
+                hasher.finish()
+            }
+        };
+        (Payload::hashed(chunks, bytes), sha256)
     };
     if len <= HASH_INLINE_MAX {
         return Ok(work());

@@ -4,7 +4,7 @@ use cabotage_core::{ETag, LossName, Sha256, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Result, Row as SqlRow};
 
-use crate::{Class, Verdict};
+use crate::{Class, ContentSha256, DigestForm, Verdict};
 
 /// Sizes are checked before they come here.
 pub(super) fn signed(size: u64) -> i64 {
@@ -32,6 +32,25 @@ pub(super) fn size_at(row: &SqlRow<'_>, index: usize) -> Result<u64> {
 
 pub(super) fn digest_at(row: &SqlRow<'_>, index: usize) -> Result<Option<Sha256>> {
     Ok(row.get::<_, Option<[u8; 32]>>(index)?.map(Sha256))
+}
+
+/// A digest of content, of the parts whose size is in the other column.
+pub(super) fn content_sha256_at(
+    row: &SqlRow<'_>,
+    index: usize,
+    part_size: usize,
+) -> Result<Option<ContentSha256>> {
+    let part_size = match row.get::<_, Option<i64>>(part_size)? {
+        Some(_) => Some(size_at(row, part_size)?),
+        None => None,
+    };
+    let form = DigestForm::of_part_size(part_size);
+    Ok(digest_at(row, index)?.map(|value| ContentSha256 { value, form }))
+}
+
+/// The size of the parts that a digest is of.
+pub(super) fn part_size(sha256: ContentSha256) -> Option<i64> {
+    sha256.form.part_size().map(signed)
 }
 
 pub(super) fn modified_at(row: &SqlRow<'_>, seconds: usize, nanos: usize) -> Result<Option<Timestamp>> {
