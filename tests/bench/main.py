@@ -103,12 +103,19 @@ def main():
             print(f"{workload.name}: {workload.title}", flush=True)
             medians, requests = measure_all(workload(bench), given.rounds, lambda line: print(line, flush=True))
             results.append((workload, medians, requests))
+            # Whoever stops it after an hour keeps what there is.
+            keep(given, bench, results)
     finally:
         bench.stop()
+    print(keep(given, bench, results))
+
+
+def keep(given, bench, results):
+    """Writes the page when it is about everything; gives its text."""
     text = report.markdown(results, given.rounds, bench)
-    print(text)
     if not given.workload:
         (Path(given.repo) / "docs/BENCHMARKS.md").write_text(text, encoding="utf-8")
+    return text
 
 
 if __name__ == "__main__":

@@ -20,6 +20,12 @@ TARGETS = {
     ("million", "cabotage"): (0.3, 0.3, None),
 }
 
+# How many objects a program must get through in a second of a workload, on one core.
+RATES = {
+    ("small-fast", "cabotage"): (20_000, 3_000),
+    ("million", "cabotage"): (1_000_000, 100_000),
+}
+
 
 def version(command):
     """The first line of what a program says of itself."""
@@ -101,4 +107,9 @@ def targets(results):
                 if most is not None:
                     met = "yes" if value <= most else "**no**"
                     lines.append(f"| {workload.name} | {program} | {figure} | ≤ {most} | {value:.2f} | {met} |")
+            if (workload.name, program) in RATES:
+                objects, least = RATES[workload.name, program]
+                rate = objects / peak_safe(ours.wall)
+                met = "yes" if rate >= least else "**no**"
+                lines.append(f"| {workload.name} | {program} | objects per second | ≥ {least:,} | {rate:,.0f} | {met} |")
     return lines
