@@ -1,7 +1,7 @@
 //! What a failed reply means: one table.
 
 use cabotage_core::{Error, ErrorKind, Operation, Result, Timestamp};
-use http::header::DATE;
+use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderMap, StatusCode};
 
 use crate::xml;
@@ -111,6 +111,10 @@ impl Body {
 
 /// The error that a failed reply means.
 pub(crate) fn of_reply(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    if is_garbled(status, headers, body) {
+        let message = format!("the server answered {status}, and its XML can't be read");
+        return Error::new(ErrorKind::Protocol, message).with("status", status.as_str());
+    }
     let mut body = Body::read(body);
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     body.region = body.region.or_else(|| header("x-amz-bucket-region"));
@@ -122,6 +126,14 @@ pub(crate) fn of_reply(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> 
         }
         _ => error,
     }
+}
+
+/// Whether XML that would have told the reason has arrived damaged. These statuses alone tell too little: a 400 may be a digest
+/// that doesn't match, a 403 a clock that is wrong. What a proxy answers as a page of its own is told by its status.
+fn is_garbled(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let tells_too_little = matches!(status, StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN);
+    tells_too_little && content_type.contains("xml") && !body.is_empty() && xml::parse(body).is_err()
 }
 
 /// The error in a body that came with status 200 (CompleteMultipartUpload, CopyObject, DeleteObjects).
@@ -349,6 +361,23 @@ mod tests {
         }
         let other = with_right(of(403, "SignatureDoesNotMatch").during(Operation::List), "b");
         assert!(!other.to_string().contains("ListBucket"), "{other}");
+    }
+
+    #[test]
+    fn damaged_xml_is_no_refusal() {
+        let xml = HeaderMap::from_iter([(CONTENT_TYPE, "application/xml".parse().unwrap())]);
+        let html = HeaderMap::from_iter([(CONTENT_TYPE, "text/html".parse().unwrap())]);
+        for (status, headers, body, kind) in [
+            (400, &xml, "<Error><Code>XAmzCo", ErrorKind::Protocol),
+            (403, &xml, "\u{1}", ErrorKind::Protocol),
+            (403, &xml, "", ErrorKind::PermissionDenied),
+            (403, &html, "<html><br></html>", ErrorKind::PermissionDenied),
+            (404, &xml, "<Error", ErrorKind::NotFound),
+            (400, &xml, "<Error><Code>BadDigest</Code></Error>", ErrorKind::DigestMismatch),
+        ] {
+            let error = of_reply(StatusCode::from_u16(status).unwrap(), headers, body.as_bytes());
+            assert_eq!(error.kind(), kind, "{status} {body}: {error}");
+        }
     }
 
     #[test]
