@@ -12,6 +12,8 @@ use tokio::task::{AbortHandle, JoinSet};
 
 /// Objects that wait at most; each holds what was prepared for it, 1 to 2 KiB.
 const WAITING: usize = 4_000;
+/// Objects of a batch at most: those that wait hold more memory than is gained by larger ones.
+const BATCH: usize = 500;
 /// How long the first of a batch waits for others.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Listings at once.
@@ -99,12 +101,12 @@ impl Batches {
         while listings.join_next().await.is_some() {}
     }
 
-    /// A page's worth of questions, or what came within the patience.
+    /// Enough questions for a listing, or what came within the patience.
     async fn collect(&self, questions: &mut mpsc::UnboundedReceiver<Question>) -> Option<Batch> {
         let first = questions.recv().await?;
         let mut batch = Batch::from([(first.key, vec![first.answer])]);
         let end = tokio::time::Instant::now() + PATIENCE;
-        while batch.len() < self.page {
+        while batch.len() < BATCH.min(self.page) {
             match tokio::time::timeout_at(end, questions.recv()).await {
                 Ok(Some(question)) => batch.entry(question.key).or_default().push(question.answer),
                 Ok(None) | Err(_) => break,

@@ -1,6 +1,8 @@
 //! The one thread that changes the ledger: all changes that wait go in one transaction.
 
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use cabotage_core::{Error, Result};
 use rusqlite::{Connection, TransactionBehavior};
@@ -14,6 +16,11 @@ use crate::{DonePart, HashMark, Intent, OpenUpload, Row, RunKind, Trouble};
 
 /// Most changes of one transaction.
 const GROUP: usize = 4096;
+/// A transaction costs a sync of the disk, however few changes it has. So it waits so long for more, once more than a few came
+/// together before it, and again as long as more come, so many times.
+const LINGER: Duration = Duration::from_micros(300);
+const LINGERS: u32 = 3;
+const FEW: usize = 2;
 
 /// One change.
 #[derive(Debug)]
@@ -59,16 +66,30 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut closing = None;
         let mut group = Vec::new();
+        let mut before = 0;
         while let Some(first) = self.requests.blocking_recv() {
             self.take(first, &mut group, &mut closing);
-            while group.len() < GROUP
-                && let Ok(next) = self.requests.try_recv()
-            {
-                self.take(next, &mut group, &mut closing);
+            self.take_waiting(&mut group, &mut closing);
+            // Many ask at the same time: those who are about to do so share the transaction. A few never wait.
+            let mut patience = if before > FEW { LINGERS } else { 0 };
+            while patience > 0 && closing.is_none() {
+                thread::sleep(LINGER);
+                let found = group.len();
+                self.take_waiting(&mut group, &mut closing);
+                patience = if group.len() > found { patience - 1 } else { 0 };
             }
+            before = group.len();
             self.commit(&mut group);
         }
         self.finish(closing);
+    }
+
+    fn take_waiting(&mut self, group: &mut Vec<(Change, Reply)>, closing: &mut Option<Reply>) {
+        while group.len() < GROUP
+            && let Ok(next) = self.requests.try_recv()
+        {
+            self.take(next, group, closing);
+        }
     }
 
     /// Puts a change into the group; after a request to close, no new requests come in.
