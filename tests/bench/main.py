@@ -22,6 +22,7 @@ class Bench:
         self.tools["synthetic"] = built / "synthetic"
         self.azurite = self.rgw = self.fast = self.source_server = None
         self.missing = {}
+        self.names = [workload.name for workload in wanted]
         needed = {name for workload in wanted for name in workload.servers}
         for name in ("azurite", "rgw"):
             if name in needed:

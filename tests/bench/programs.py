@@ -67,7 +67,7 @@ class CabotageAdopting(Cabotage):
     def run(self):
         """Objects without proof end with exit 3, which is no failure here."""
         script = 'status=0; "$@" || status=$?; [ "$status" = 0 ] || [ "$status" = 3 ]'
-        return measure.run(["sh", "-c", script, "sh", *self.command()], self.env, self.folder / "log")
+        return measure.run([*self.pin, "sh", "-c", script, "sh", *self.command()], self.env, self.folder / "log")
 
 
 class Rclone(Program):

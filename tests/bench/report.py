@@ -60,6 +60,7 @@ def markdown(results, rounds, bench):
         "- Names that nobody stores (`tests/src/synthetic`): both ends answer from formulas, so that all but the wire is measured: listings,",
         "  decisions, ledger, report. `pass` goes over a ledger that holds every object, and finds nothing to do; `copy` moves objects of up",
         "  to 63 bytes, with verification and ledger. What it means for larger numbers is in [SCALE.md](SCALE.md).",
+        *lacking(results, bench),
         "",
     ]
     for workload, medians, requests in results:
@@ -67,6 +68,13 @@ def markdown(results, rounds, bench):
         lines += of(workload, medians, requests)
     lines += targets(results)
     return "\n".join(lines) + "\n"
+
+
+def lacking(results, bench):
+    """Which workloads this page doesn't have."""
+    measured = {workload.name for workload, _, _ in results}
+    names = [name for name in bench.names if name not in measured]
+    return [f"- Not measured this time: {', '.join(names)}."] if names else []
 
 
 def table(workload, medians, requests):
