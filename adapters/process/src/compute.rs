@@ -112,14 +112,21 @@ async fn is_over(folder: &JobFolder) -> Result<bool> {
     Ok(status(folder).await?.phase().is_final() || supervisor::end_orphans(folder).await?)
 }
 
-async fn status(folder: &JobFolder) -> Result<JobStatus> {
+/// Runs blocking work on a job's folder.
+async fn on_thread<T: Send + 'static>(
+    folder: &JobFolder,
+    work: impl FnOnce(&JobFolder) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let folder = folder.clone();
-    tokio::task::spawn_blocking(move || folder.status()).await.map_err(cut_off)?
+    tokio::task::spawn_blocking(move || work(&folder)).await.map_err(cut_off)?
+}
+
+async fn status(folder: &JobFolder) -> Result<JobStatus> {
+    on_thread(folder, JobFolder::status).await
 }
 
 async fn lock(folder: &JobFolder) -> Result<Option<File>> {
-    let folder = folder.clone();
-    tokio::task::spawn_blocking(move || folder.try_lock()).await.map_err(cut_off)?
+    on_thread(folder, JobFolder::try_lock).await
 }
 
 impl fmt::Display for ProcessCompute {
@@ -145,10 +152,7 @@ impl Compute for ProcessCompute {
             }
             None => self.folder(&spec.name).await?,
         };
-        let known = {
-            let folder = folder.clone();
-            tokio::task::spawn_blocking(move || folder.submission()).await.map_err(cut_off)??
-        };
+        let known = on_thread(&folder, JobFolder::submission).await?;
         if known.spec != *spec {
             return Err(Error::new(ErrorKind::JobConflict, "another job has this name")
                 .during(Operation::Job)
@@ -176,8 +180,7 @@ impl Compute for ProcessCompute {
         if !status(&folder).await?.phase().is_final() {
             let request =
                 CancelRequest { grace_millis: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX) };
-            let folder = folder.clone();
-            tokio::task::spawn_blocking(move || folder.request_cancel(request)).await.map_err(cut_off)??;
+            on_thread(&folder, move |folder| folder.request_cancel(request)).await?;
         }
         Self::wait_for_end(&folder, grace.saturating_add(ENDING))
             .await

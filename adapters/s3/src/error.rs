@@ -92,11 +92,6 @@ struct Body {
 }
 
 impl Body {
-    fn read(bytes: &[u8]) -> Self {
-        let Ok(root) = xml::parse(bytes) else { return Self::default() };
-        Self::of(&root)
-    }
-
     fn of(root: &xml::Element) -> Self {
         let text = |name: &str| root.get(name).filter(|text| !text.is_empty()).map(str::to_owned);
         Self {
@@ -111,11 +106,12 @@ impl Body {
 
 /// The error that a failed reply means.
 pub(crate) fn of_reply(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    if is_garbled(status, headers, body) {
+    let parsed = xml::parse(body);
+    if parsed.is_err() && should_tell_more(status, headers, body) {
         let message = format!("the server answered {status}, and its XML can't be read");
         return Error::new(ErrorKind::Protocol, message).with("status", status.as_str());
     }
-    let mut body = Body::read(body);
+    let mut body = parsed.map_or_else(|_| Body::default(), |root| Body::of(&root));
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     body.region = body.region.or_else(|| header("x-amz-bucket-region"));
     body.request_id = body.request_id.or_else(|| header("x-amz-request-id"));
@@ -128,12 +124,12 @@ pub(crate) fn of_reply(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> 
     }
 }
 
-/// Whether XML that would have told the reason has arrived damaged. These statuses alone tell too little: a 400 may be a digest
+/// Whether the body is XML that tells the reason, so that it has arrived damaged where it can't be read. These statuses alone tell too little: a 400 may be a digest
 /// that doesn't match, a 403 a clock that is wrong. What a proxy answers as a page of its own is told by its status.
-fn is_garbled(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+fn should_tell_more(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let tells_too_little = matches!(status, StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN);
-    tells_too_little && content_type.contains("xml") && !body.is_empty() && xml::parse(body).is_err()
+    tells_too_little && content_type.contains("xml") && !body.is_empty()
 }
 
 /// The error in a body that came with status 200 (CompleteMultipartUpload, CopyObject, DeleteObjects).
