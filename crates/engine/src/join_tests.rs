@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cabotage_core::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
@@ -10,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::input::AHEAD;
 use super::*;
-use crate::Verdict;
+use crate::test_rows::row;
 
 /// The join of one range that holds all names.
 fn join(
@@ -34,27 +33,6 @@ fn told(join: Join) -> impl Stream<Item = Result<Joined>> + Send {
 
 fn info(key: impl Into<Arc<str>>) -> ObjectInfo {
     ObjectInfo::new(Key::new(key).unwrap(), 1)
-}
-
-fn row(name: &str) -> Row {
-    Row {
-        name: name.to_owned(),
-        source_etag: None,
-        source_modified: None,
-        size: 1,
-        sha256: None,
-        destination_etag: None,
-        destination_version: None,
-        attributes: None,
-        verdict: Verdict::ServerChecked,
-        losses: vec![],
-        in_sidecar: false,
-        run: 1,
-        finished: Timestamp::UNIX_EPOCH,
-        attempts: 1,
-        started: Timestamp::UNIX_EPOCH,
-        destination_attributes: None,
-    }
 }
 
 fn objects<S: AsRef<str>>(prefix: &str, names: &[S]) -> ListStream {

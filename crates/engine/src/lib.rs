@@ -55,6 +55,8 @@ mod selection;
 mod sidecar;
 mod slot;
 mod tally;
+#[cfg(test)]
+mod test_rows;
 mod transfer;
 mod trouble_log;
 mod typed;

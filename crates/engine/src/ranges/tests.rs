@@ -2,15 +2,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cabotage_core::{Error, ErrorKind, Key, ListItem, ListOrder, ListStream, ObjectInfo, Timestamp};
+use cabotage_core::{Error, ErrorKind, Key, ListItem, ListOrder, ListStream, ObjectInfo};
 use futures::TryStreamExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::*;
+use crate::Row;
 use crate::order::{SpillOptions, in_byte_order};
-use crate::{Row, Verdict};
+use crate::test_rows::row;
 
 /// What awkward names are made of: neighbours of the slash, and characters that bytes and UTF-16 order differently.
 const PIECES: &[&str] = &[
@@ -53,27 +54,6 @@ fn ordinary(random: &mut StdRng) -> String {
             random.random_range(0..99)
         ),
         _ => format!("{:016x}", random.random::<u64>()),
-    }
-}
-
-fn row(name: &str) -> Row {
-    Row {
-        name: name.to_owned(),
-        source_etag: None,
-        source_modified: None,
-        size: 1,
-        sha256: None,
-        destination_etag: None,
-        destination_version: None,
-        attributes: None,
-        verdict: Verdict::ServerChecked,
-        losses: vec![],
-        in_sidecar: false,
-        run: 1,
-        finished: Timestamp::UNIX_EPOCH,
-        attempts: 1,
-        started: Timestamp::UNIX_EPOCH,
-        destination_attributes: None,
     }
 }
 
