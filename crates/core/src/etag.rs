@@ -21,6 +21,12 @@ impl ETag {
         Self(bare.into())
     }
 
+    /// Takes a value that [`bare`](Self::bare) gave: its own quotes are part of it.
+    #[must_use]
+    pub fn from_bare(bare: &str) -> Self {
+        Self(bare.into())
+    }
+
     /// The value without quotes, as some servers want it back.
     #[must_use]
     pub fn bare(&self) -> &str {

@@ -92,7 +92,7 @@ impl Dispatcher {
         intents: HashMap<String, Intent>,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let lanes = Lanes::new(&context.options);
+        let lanes = Lanes::new(&context.options, context.ledger.at_work());
         let deletable = Gone::new(context.options.delete.unwrap_or_default());
         let seen = Seen { deletable, ..Seen::default() };
         let (tasks, left_out) = (JoinSet::new(), Arc::default());

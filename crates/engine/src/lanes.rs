@@ -10,7 +10,8 @@ use cabotage_core::{Error, ErrorKind, Result};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::Options;
-use crate::slot::Slot;
+use crate::ledger::AtWork;
+use crate::slot::{Place, Places, Slot};
 
 /// How many large objects may wait, decided and not begun.
 const QUEUE: usize = 1_000;
@@ -18,7 +19,7 @@ const QUEUE: usize = 1_000;
 /// The places of a run; clones are the same ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Lanes {
-    all: Arc<Semaphore>,
+    all: Places,
     /// Those that large objects may have, of all.
     large: Arc<Semaphore>,
     queue: Arc<Semaphore>,
@@ -30,7 +31,7 @@ pub(crate) struct Lanes {
 #[derive(Debug)]
 pub(crate) enum Leave {
     /// It has its place.
-    Small(OwnedSemaphorePermit),
+    Small(Place),
     /// It is in the queue for one.
     Large(OwnedSemaphorePermit),
 }
@@ -50,11 +51,11 @@ pub(crate) struct Begun {
 }
 
 impl Lanes {
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new(options: &Options, at_work: AtWork) -> Self {
         let places = options.concurrency;
         let share = options.memory / u64::try_from(places).unwrap_or(u64::MAX).max(1);
         Self {
-            all: Arc::new(Semaphore::new(places)),
+            all: Places::new(places, at_work),
             large: Arc::new(Semaphore::new((places / 2).max(1))),
             queue: Arc::new(Semaphore::new(QUEUE)),
             share,
@@ -69,7 +70,7 @@ impl Lanes {
         if size > self.share {
             return Ok(Leave::Large(take(&self.queue).await?));
         }
-        Ok(Leave::Small(take(&self.all).await?))
+        Ok(Leave::Small(self.all.take().await?))
     }
 
     /// Waits until the task may begin.
@@ -81,10 +82,10 @@ impl Lanes {
             Leave::Small(place) => (place, None),
             Leave::Large(_queued) => {
                 let large = take(&self.large).await?;
-                (take(&self.all).await?, Some(large))
+                (self.all.take().await?, Some(large))
             }
         };
-        Ok(Begun { slot: Slot::new(Arc::clone(&self.all), place), _large: large })
+        Ok(Begun { slot: Slot::new(self.all.clone(), place), _large: large })
     }
 }
 

@@ -5,22 +5,55 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cabotage_core::{Error, ErrorKind, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::ledger::{AtWork, Counted};
+
+/// All places; clones are the same ones.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    free: Arc<Semaphore>,
+    at_work: AtWork,
+}
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _counted: Counted,
+}
+
+impl Places {
+    /// So many, and where those that are taken are counted.
+    pub(crate) fn new(number: usize, at_work: AtWork) -> Self {
+        Self { free: Arc::new(Semaphore::new(number)), at_work }
+    }
+
+    /// Waits for one.
+    ///
+    /// # Errors
+    /// `Internal` when the places are closed, which nobody does.
+    pub(crate) async fn take(&self) -> Result<Place> {
+        let permit = Arc::clone(&self.free).acquire_owned().await;
+        let permit = permit.map_err(|_| Error::new(ErrorKind::Internal, "the places were closed"))?;
+        Ok(Place { _permit: permit, _counted: self.at_work.count_me() })
+    }
+}
+
 /// The place of one object; clones are the same place.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
-    all: Arc<Semaphore>,
-    held: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+    all: Places,
+    held: Arc<Mutex<Option<Place>>>,
 }
 
 impl Slot {
     /// A place that is held.
-    pub(crate) fn new(all: Arc<Semaphore>, permit: OwnedSemaphorePermit) -> Self {
-        Self { all, held: Arc::new(Mutex::new(Some(permit))) }
+    pub(crate) fn new(all: Places, place: Place) -> Self {
+        Self { all, held: Arc::new(Mutex::new(Some(place))) }
     }
 
     /// For what isn't counted: it holds nothing, and takes nothing.
     pub(crate) fn uncounted() -> Self {
-        Self { all: Arc::new(Semaphore::new(1)), held: Arc::default() }
+        Self { all: Places::new(1, AtWork::default()), held: Arc::default() }
     }
 
     /// Lets another object begin.
@@ -36,9 +69,8 @@ impl Slot {
         if self.held.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Ok(());
         }
-        let permit = Arc::clone(&self.all).acquire_owned().await;
-        let permit = permit.map_err(|_| Error::new(ErrorKind::Internal, "the slots were closed"))?;
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
+        let place = self.all.take().await?;
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
         Ok(())
     }
 }

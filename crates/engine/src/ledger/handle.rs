@@ -9,6 +9,7 @@ use cabotage_core::{Error, ErrorKind, Operation, Result};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::at_work::AtWork;
 use super::error::{Failure, of_io};
 use super::lock::Lock;
 use super::reader::{self, Query};
@@ -34,6 +35,7 @@ struct Shared {
     changes: Option<mpsc::Sender<Request>>,
     queries: Option<mpsc::Sender<Option<Query>>>,
     threads: Vec<JoinHandle<()>>,
+    at_work: AtWork,
 }
 
 impl Drop for Shared {
@@ -101,12 +103,13 @@ impl Ledger {
         let (queries, queue) = mpsc::channel(QUEUE);
         let folder = state_dir.to_owned();
         let space = Space::new(move || filesystem::free_space(&folder));
-        let writer = Writer { conn, lock, path: path.clone(), requests, space };
+        let at_work = AtWork::default();
+        let writer = Writer { conn, lock, path: path.clone(), requests, space, at_work: at_work.clone() };
         let threads = vec![
             spawn("ledger-reader", &path, move || reader::serve(read_conn, queue))?,
             spawn("ledger-writer", &path, move || writer.run())?,
         ];
-        Ok(Self(Arc::new(Shared { path, changes: Some(changes), queries: Some(queries), threads })))
+        Ok(Self(Arc::new(Shared { path, changes: Some(changes), queries: Some(queries), threads, at_work })))
     }
 
     /// Puts the job's ledger aside, under a name that tells when, with what SQLite keeps beside it; nothing is deleted. None
@@ -129,6 +132,11 @@ impl Ledger {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Where the objects at work are counted: with many of them, a transaction waits a moment for more changes.
+    pub(crate) fn at_work(&self) -> AtWork {
+        self.0.at_work.clone()
     }
 
     /// Finishes what was asked for, moves the log into the file and releases the lock. Other handles fail from then on.

@@ -3,6 +3,7 @@
 //! One SQLite file per source–destination pair. An intent is recorded before a write, the outcome after it; only
 //! then is an object done. No secret ever enters. The file's format is described in `LEDGER.md`.
 
+mod at_work;
 mod changes;
 mod error;
 mod filesystem;
@@ -21,6 +22,7 @@ mod sql;
 mod types;
 mod writer;
 
+pub(crate) use at_work::{AtWork, Counted};
 pub(crate) use filesystem::{free_space, missing_for};
 pub use frozen::{FrozenJob, JobChanges, JobEnd};
 pub use handle::Ledger;

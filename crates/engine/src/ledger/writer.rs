@@ -8,6 +8,7 @@ use cabotage_core::{Error, Result};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use super::at_work::AtWork;
 use super::error::Failure;
 use super::lock::{Lock, host_name};
 use super::space::Space;
@@ -16,11 +17,11 @@ use crate::{DonePart, HashMark, Intent, OpenUpload, Row, RunKind, Trouble};
 
 /// Most changes of one transaction.
 const GROUP: usize = 4096;
-/// A transaction costs a sync of the disk, however few changes it has. So it waits so long for more, once more than a few came
-/// together before it, and again as long as more come, so many times.
-const LINGER: Duration = Duration::from_micros(300);
-const LINGERS: u32 = 3;
-const FEW: usize = 2;
+/// A transaction costs a sync of the disk, however few changes it has. So it waits for more, until there is one for so many
+/// objects at work, and at most so many times so long. Few objects at work never wait: they would do it for each other.
+const SHARE: usize = 3;
+const LINGER: Duration = Duration::from_millis(1);
+const LINGERS: u32 = 4;
 
 /// One change.
 #[derive(Debug)]
@@ -59,6 +60,7 @@ pub(super) struct Writer {
     pub(super) path: PathBuf,
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) space: Space,
+    pub(super) at_work: AtWork,
 }
 
 impl Writer {
@@ -66,22 +68,25 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut closing = None;
         let mut group = Vec::new();
-        let mut before = 0;
         while let Some(first) = self.requests.blocking_recv() {
             self.take(first, &mut group, &mut closing);
             self.take_waiting(&mut group, &mut closing);
-            // Many ask at the same time: those who are about to do so share the transaction. A few never wait.
-            let mut patience = if before > FEW { LINGERS } else { 0 };
-            while patience > 0 && closing.is_none() {
-                thread::sleep(LINGER);
-                let found = group.len();
-                self.take_waiting(&mut group, &mut closing);
-                patience = if group.len() > found { patience - 1 } else { 0 };
-            }
-            before = group.len();
+            self.linger(&mut group, &mut closing);
             self.commit(&mut group);
         }
         self.finish(closing);
+    }
+
+    /// Waits a moment for those who are about to ask.
+    fn linger(&mut self, group: &mut Vec<(Change, Reply)>, closing: &mut Option<Reply>) {
+        let enough = self.at_work.count() / SHARE;
+        for _ in 0..LINGERS {
+            if group.len() >= enough || closing.is_some() {
+                return;
+            }
+            thread::sleep(LINGER);
+            self.take_waiting(group, closing);
+        }
     }
 
     fn take_waiting(&mut self, group: &mut Vec<(Change, Reply)>, closing: &mut Option<Reply>) {
@@ -129,7 +134,7 @@ impl Writer {
 
     /// Moves the log into the file, closes it and releases the lock, in this order.
     fn finish(self, closing: Option<Reply>) {
-        let Self { conn, lock, path, requests: _, space: _ } = self;
+        let Self { conn, lock, path, requests: _, space: _, at_work: _ } = self;
         let checkpoint = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         let closed = checkpoint.and_then(|()| conn.close().map_err(|(_, error)| error));
         drop(lock);

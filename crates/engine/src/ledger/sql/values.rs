@@ -20,9 +20,7 @@ pub(super) fn name_at(row: &SqlRow<'_>, index: usize) -> Result<String> {
 }
 
 pub(super) fn etag_at(row: &SqlRow<'_>, index: usize) -> Result<Option<ETag>> {
-    let bare = row.get::<_, Option<String>>(index)?;
-    // In quotes, of which a pair is taken off: the bare value may itself begin and end with one.
-    Ok(bare.map(|bare| ETag::new(&format!("\"{bare}\""))))
+    Ok(row.get_ref(index)?.as_str_or_null()?.map(ETag::from_bare))
 }
 
 pub(super) fn size_at(row: &SqlRow<'_>, index: usize) -> Result<u64> {
@@ -65,8 +63,8 @@ pub(super) fn moment_at(row: &SqlRow<'_>, index: usize) -> Result<Timestamp> {
 }
 
 pub(super) fn verdict_at(row: &SqlRow<'_>, index: usize) -> Result<Verdict> {
-    let name: String = row.get(index)?;
-    Verdict::from_name(&name)
+    let name = row.get_ref(index)?.as_str()?;
+    Verdict::from_name(name)
         .ok_or_else(|| unreadable(index, Type::Text, format!("no verdict is named '{name}'")))
 }
 
@@ -83,7 +81,7 @@ pub(super) fn kept_losses_text(losses: &[LossName], in_sidecar: bool) -> String 
 }
 
 pub(super) fn losses_at(row: &SqlRow<'_>, index: usize) -> Result<Vec<LossName>> {
-    let names: String = row.get(index)?;
+    let names = row.get_ref(index)?.as_str()?;
     let parse = |name: &str| name.parse().map_err(|_| format!("no loss is named '{name}'"));
     names
         .split(',')
