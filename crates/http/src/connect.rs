@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -31,8 +31,17 @@ type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send>>;
 /// Opens connections for the pool, within the connect timeout.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    tls: HttpsConnector<Route>,
+    route: Route,
+    tls: Arc<Tls>,
     timeout: Duration,
+}
+
+/// What TLS is set up with: at the first connection that wants it, since reading the system's certificates takes some
+/// milliseconds and many clients never do.
+struct Tls {
+    /// The certificates of `ca_file`.
+    given: RootCertStore,
+    config: OnceLock<Arc<ClientConfig>>,
 }
 
 impl Connector {
@@ -40,13 +49,27 @@ impl Connector {
     /// `InvalidConfig` for a proxy or CA file that can't be used, or a system without trusted certificates.
     pub(crate) fn new(config: &HttpConfig) -> Result<Self> {
         let proxy = config.proxy.as_deref().map(Proxy::parse).transpose()?;
-        let tls = Arc::new(tls_config(config.ca_file.as_deref())?);
+        let given = given_roots(config.ca_file.as_deref())?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
         tcp.set_connect_timeout(Some(config.connect_timeout));
-        Ok(Self { tls: HttpsConnector::from((Route { tcp, proxy }, tls)), timeout: config.connect_timeout })
+        let tls = Arc::new(Tls { given, config: OnceLock::new() });
+        Ok(Self { route: Route { tcp, proxy }, tls, timeout: config.connect_timeout })
+    }
+}
+
+impl Connector {
+    fn open(&mut self, to: Uri) -> Connecting<MaybeHttpsStream<RouteStream>> {
+        if to.scheme_str() != Some("https") {
+            let connecting = self.route.call(to);
+            return Box::pin(async move { Ok(MaybeHttpsStream::Http(connecting.await?)) });
+        }
+        match self.tls.config() {
+            Ok(config) => HttpsConnector::from((self.route.clone(), config)).call(to),
+            Err(error) => Box::pin(std::future::ready(Err(error.into()))),
+        }
     }
 }
 
@@ -56,11 +79,12 @@ impl Service<Uri> for Connector {
     type Future = Connecting<Self::Response>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        self.tls.poll_ready(cx)
+        self.route.poll_ready(cx)
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let (connecting, timeout) = (self.tls.call(to), self.timeout);
+        let timeout = self.timeout;
+        let connecting = self.open(to);
         Box::pin(async move {
             match tokio::time::timeout(timeout, connecting).await {
                 Ok(connected) => connected,
@@ -264,14 +288,29 @@ impl Write for RouteStream {
     }
 }
 
-/// TLS 1.2 and 1.3 by rustls with ring; the system's certificates and those of the file.
-fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig> {
+impl Tls {
+    fn config(&self) -> Result<Arc<ClientConfig>> {
+        if let Some(config) = self.config.get() {
+            return Ok(Arc::clone(config));
+        }
+        let config = Arc::new(tls_config(self.given.clone())?);
+        Ok(Arc::clone(self.config.get_or_init(|| config)))
+    }
+}
+
+/// The certificates of the file.
+fn given_roots(ca_file: Option<&Path>) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    let native = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(native.certs);
     if let Some(path) = ca_file {
         add_file(&mut roots, path)?;
     }
+    Ok(roots)
+}
+
+/// TLS 1.2 and 1.3 by rustls with ring; the system's certificates and those given.
+fn tls_config(mut roots: RootCertStore) -> Result<ClientConfig> {
+    let native = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(native.certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
