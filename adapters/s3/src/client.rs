@@ -121,11 +121,16 @@ impl Client {
         done.inspect(|_| self.form.learn(last))
     }
 
-    /// Sends a request and reads its reply's XML, whose root must be of that name.
-    pub(crate) async fn send_xml(&self, call: Call, root: &str) -> Result<xml::Element> {
+    /// Sends a request and reads what its reply's XML says, whose root must be of that name.
+    pub(crate) async fn send_xml<T>(
+        &self,
+        call: Call,
+        root: &str,
+        read: impl FnOnce(&xml::Element<'_>) -> Result<T>,
+    ) -> Result<T> {
         let operation = call.operation;
         let bytes = self.send(call).await?.bytes(xml::MAX_REPLY).await?;
-        error::root_of(&bytes, root).map_err(|error| error.during(operation))
+        error::root_of(&bytes, root).and_then(|root| read(&root)).map_err(|error| error.during(operation))
     }
 
     fn needs_reason(&self, error: &Error) -> bool {

@@ -92,7 +92,7 @@ struct Body {
 }
 
 impl Body {
-    fn of(root: &xml::Element) -> Self {
+    fn of(root: &xml::Element<'_>) -> Self {
         let text = |name: &str| root.get(name).filter(|text| !text.is_empty()).map(str::to_owned);
         Self {
             code: text("Code"),
@@ -133,7 +133,7 @@ fn should_tell_more(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> boo
 }
 
 /// The error in a body that came with status 200 (CompleteMultipartUpload, CopyObject, DeleteObjects).
-pub(crate) fn of_element(root: &xml::Element) -> Error {
+pub(crate) fn of_element(root: &xml::Element<'_>) -> Error {
     build(None, &Body::of(root))
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn demands_md5(error: &Error) -> bool {
 ///
 /// # Errors
 /// The error that the body holds; `Protocol` for another root than `expected`.
-pub(crate) fn root_of(bytes: &[u8], expected: &str) -> Result<xml::Element> {
+pub(crate) fn root_of<'d>(bytes: &'d [u8], expected: &str) -> Result<xml::Element<'d>> {
     let root = xml::parse(bytes)?;
     if root.name == "Error" {
         return Err(of_element(&root));

@@ -7,6 +7,7 @@ use cabotage_core::{
     ETag, Error, ErrorKind, Key, ListItem, ListScope, ListStream, ObjectInfo, Operation, PageGuard, RawKey,
     Result, Tier, Timestamp, UploadId, UploadInfo,
 };
+use cabotage_http::Call;
 use cabotage_providers::Profile;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -91,14 +92,24 @@ impl Pages for Objects {
     type Item = ListItem;
 
     async fn page(&mut self, place: Place) -> Result<Page<ListItem>> {
-        let root =
-            if self.scope.versions { self.versions(place).await? } else { self.current(place).await? };
-        let names = Names::of(&root);
-        let mut next = self.next(&root, &names)?;
-        let held = held(&root);
-        let listed = merge(entries(&root, &names, self.client.profile)?, prefixes(&root, &names)?);
+        let (call, root) = match self.scope.versions {
+            true => (self.versions(place), "ListVersionsResult"),
+            false => (self.current(place), "ListBucketResult"),
+        };
+        let client = Arc::clone(&self.client);
+        client.send_xml(call, root, |root| self.read(root)).await
+    }
+}
+
+impl Objects {
+    /// What a page says.
+    fn read(&mut self, root: &Element<'_>) -> Result<Page<ListItem>> {
+        let names = Names::of(root);
+        let mut next = self.next(root, &names)?;
+        let held = held(root);
+        let listed = merge(entries(root, &names, self.client.profile)?, prefixes(root, &names)?);
         self.remember(&listed)?;
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(listed.len());
         for item in listed {
             let Some(name) = name_of(&item) else {
                 items.push(item);
@@ -117,9 +128,7 @@ impl Pages for Objects {
         }
         Ok(Page { items, entries: held, next })
     }
-}
 
-impl Objects {
     /// A page that ends where the one before ended is that page again, whatever its marker says (seen on servers that
     /// encode markers twice).
     fn remember(&mut self, listed: &[ListItem]) -> Result<()> {
@@ -131,7 +140,7 @@ impl Objects {
         Ok(())
     }
 
-    async fn current(&self, place: Place) -> Result<Element> {
+    fn current(&self, place: Place) -> Call {
         let mut call = self
             .client
             .bucket(Operation::List, Method::GET)
@@ -142,10 +151,10 @@ impl Objects {
             (_, Some(after)) => call = call.query("start-after", after.as_str()),
             _ => {}
         }
-        self.client.send_xml(self.narrowed(call), "ListBucketResult").await
+        self.narrowed(call)
     }
 
-    async fn versions(&self, place: Place) -> Result<Element> {
+    fn versions(&self, place: Place) -> Call {
         let mut call =
             self.client.bucket(Operation::List, Method::GET).flag("versions").query("encoding-type", "url");
         match (place, &self.scope.after) {
@@ -158,10 +167,10 @@ impl Objects {
             (_, Some(after)) => call = call.query("key-marker", after.as_str()),
             _ => {}
         }
-        self.client.send_xml(self.narrowed(call), "ListVersionsResult").await
+        self.narrowed(call)
     }
 
-    fn narrowed(&self, mut call: cabotage_http::Call) -> cabotage_http::Call {
+    fn narrowed(&self, mut call: Call) -> Call {
         if !self.scope.prefix.is_empty() {
             call = call.query("prefix", &self.scope.prefix);
         }
@@ -171,7 +180,7 @@ impl Objects {
         }
     }
 
-    fn next(&self, root: &Element, names: &Names) -> Result<Option<Place>> {
+    fn next(&self, root: &Element<'_>, names: &Names) -> Result<Option<Place>> {
         if !root.is_true("IsTruncated") {
             return Ok(None);
         }
@@ -193,15 +202,15 @@ impl Objects {
 }
 
 /// How many elements of a page stand for something in the bucket.
-fn held(root: &Element) -> usize {
+fn held(root: &Element<'_>) -> usize {
     let entry = |name: &str| matches!(name, "Contents" | "Version" | "DeleteMarker" | "CommonPrefixes");
-    root.children.iter().filter(|child| entry(&child.name)).count()
+    root.children.iter().filter(|child| entry(child.name)).count()
 }
 
-fn entries(root: &Element, names: &Names, profile: &Profile) -> Result<Vec<ListItem>> {
-    let mut items = Vec::new();
+fn entries(root: &Element<'_>, names: &Names, profile: &Profile) -> Result<Vec<ListItem>> {
+    let mut items = Vec::with_capacity(root.children.len());
     for entry in &root.children {
-        let older = match entry.name.as_str() {
+        let older = match entry.name {
             "Contents" => false,
             "Version" => !entry.is_true("IsLatest"),
             _ => continue,
@@ -215,7 +224,7 @@ fn entries(root: &Element, names: &Names, profile: &Profile) -> Result<Vec<ListI
     Ok(items)
 }
 
-fn object(entry: &Element, key: Key, profile: &Profile) -> Result<ObjectInfo> {
+fn object(entry: &Element<'_>, key: Key, profile: &Profile) -> Result<ObjectInfo> {
     let mut info = ObjectInfo::new(key, entry.number("Size")?);
     info.etag = entry.get("ETag").filter(|etag| !etag.is_empty()).map(ETag::new);
     info.version = entry.get("VersionId").filter(|id| *id != "null").map(str::to_owned);
@@ -225,11 +234,11 @@ fn object(entry: &Element, key: Key, profile: &Profile) -> Result<ObjectInfo> {
     Ok(info)
 }
 
-fn time(entry: &Element, name: &str) -> Option<Timestamp> {
+fn time(entry: &Element<'_>, name: &str) -> Option<Timestamp> {
     entry.get(name)?.trim().parse().ok()
 }
 
-fn prefixes(root: &Element, names: &Names) -> Result<Vec<ListItem>> {
+fn prefixes(root: &Element<'_>, names: &Names) -> Result<Vec<ListItem>> {
     let mut items = Vec::new();
     for group in root.all("CommonPrefixes") {
         for prefix in group.all("Prefix") {
@@ -271,11 +280,14 @@ struct Names {
 
 impl Names {
     /// By what the server says, not by what was asked of it.
-    fn of(root: &Element) -> Self {
+    fn of(root: &Element<'_>) -> Self {
         Self { encoded: root.get("EncodingType").is_some_and(|kind| kind.eq_ignore_ascii_case("url")) }
     }
 
     fn key(&self, text: &str) -> Result<Key, RawKey> {
+        if !self.encoded || !text.contains(['%', '+']) {
+            return Key::new(text).map_err(|_| RawKey::new(Vec::new()));
+        }
         let bytes = self.bytes(text);
         match String::from_utf8(bytes) {
             Ok(text) => Key::new(text).map_err(|_| RawKey::new(Vec::new())),
@@ -297,7 +309,7 @@ impl Names {
     }
 }
 
-fn marker(root: &Element, names: &Names, key: &str, id: &str) -> Result<Place> {
+fn marker(root: &Element<'_>, names: &Names, key: &str, id: &str) -> Result<Place> {
     let key = names.text(root.get(key).unwrap_or_default())?;
     let id = root.get(id).filter(|id| !id.is_empty()).map(str::to_owned);
     if key.is_empty() {
@@ -332,8 +344,14 @@ impl Pages for Uploads {
                 call = call.query("upload-id-marker", &id);
             }
         }
-        let root = self.client.send_xml(call, "ListMultipartUploadsResult").await?;
-        let names = Names::of(&root);
+        let client = Arc::clone(&self.client);
+        client.send_xml(call, "ListMultipartUploadsResult", |root| self.read(root)).await
+    }
+}
+
+impl Uploads {
+    fn read(&self, root: &Element<'_>) -> Result<Page<UploadInfo>> {
+        let names = Names::of(root);
         let mut found = Vec::new();
         for entry in root.all("Upload") {
             let Ok(key) = names.key(entry.need("Key")?) else { continue };
@@ -343,7 +361,7 @@ impl Pages for Uploads {
             }
         }
         let next = if root.is_true("IsTruncated") {
-            Some(marker(&root, &names, "NextKeyMarker", "NextUploadIdMarker")?)
+            Some(marker(root, &names, "NextKeyMarker", "NextUploadIdMarker")?)
         } else {
             None
         };

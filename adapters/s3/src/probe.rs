@@ -21,9 +21,10 @@ impl Probe for S3Store {
 
     async fn versioning(&self) -> Result<Versioning> {
         let call = self.client().bucket(Operation::Probe, Method::GET).flag("versioning");
-        match self.client().send_xml(call, "VersioningConfiguration").await {
-            Ok(root) if root.get("Status") == Some("Enabled") => Ok(Versioning::On),
-            Ok(_) => Ok(Versioning::Off),
+        let is_on = |root: &Element<'_>| Ok(root.get("Status") == Some("Enabled"));
+        match self.client().send_xml(call, "VersioningConfiguration", is_on).await {
+            Ok(true) => Ok(Versioning::On),
+            Ok(false) => Ok(Versioning::Off),
             Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
                 Ok(Versioning::Unknown)
             }
@@ -33,12 +34,19 @@ impl Probe for S3Store {
 
     async fn object_lock(&self) -> Result<ObjectLock> {
         let call = self.client().bucket(Operation::Probe, Method::GET).flag("object-lock");
-        match self.client().send_xml(call, "ObjectLockConfiguration").await {
-            Ok(root) if root.get("ObjectLockEnabled") == Some("Enabled") => {
-                self.client().wants_md5.store(true, Ordering::Relaxed);
-                Ok(ObjectLock::On { default_retention: default_retention(&root) })
+        let lock = |root: &Element<'_>| {
+            Ok(match root.get("ObjectLockEnabled") {
+                Some("Enabled") => ObjectLock::On { default_retention: default_retention(root) },
+                _ => ObjectLock::Off,
+            })
+        };
+        match self.client().send_xml(call, "ObjectLockConfiguration", lock).await {
+            Ok(lock) => {
+                if matches!(lock, ObjectLock::On { .. }) {
+                    self.client().wants_md5.store(true, Ordering::Relaxed);
+                }
+                Ok(lock)
             }
-            Ok(_) => Ok(ObjectLock::Off),
             Err(error) => match error.kind() {
                 ErrorKind::NotFound => Ok(ObjectLock::Off),
                 ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::Protocol => {
@@ -84,7 +92,7 @@ impl Probe for S3Store {
 }
 
 /// As people say it: `GOVERNANCE, 30 days`.
-fn default_retention(root: &Element) -> Option<String> {
+fn default_retention(root: &Element<'_>) -> Option<String> {
     let rule = root.child("Rule")?.child("DefaultRetention")?;
     let mode = rule.get("Mode").unwrap_or("a mode that the server doesn't tell");
     let span = ["Days", "Years"].into_iter().find_map(|unit| Some((rule.get(unit)?, unit)));

@@ -6,6 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use http::Method;
 
 use crate::store::S3Store;
+use crate::xml::Element;
 
 /// Lists older versions, those of deleted objects included, where the bucket keeps or has ever kept any. A delete marker
 /// holds nothing and is none.
@@ -30,9 +31,9 @@ pub(crate) fn list(store: &S3Store, prefix: &str) -> RemnantStream {
 /// A bucket that never kept versions has no status; one that stopped to keep them is `Suspended` and holds those it has.
 async fn has_kept_versions(store: &S3Store) -> Result<bool> {
     let call = store.client().bucket(Operation::List, Method::GET).flag("versioning");
-    match store.client().send_xml(call, "VersioningConfiguration").await {
-        Ok(root) => Ok(root.get("Status").is_some_and(|status| !status.is_empty())),
+    let has_status = |root: &Element<'_>| Ok(root.get("Status").is_some_and(|status| !status.is_empty()));
+    match store.client().send_xml(call, "VersioningConfiguration", has_status).await {
         Err(error) if error.kind() == ErrorKind::Unsupported => Ok(false),
-        Err(error) => Err(error),
+        told => told,
     }
 }

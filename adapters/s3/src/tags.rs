@@ -32,7 +32,7 @@ pub(crate) fn document(tags: &Tags) -> Result<String> {
 }
 
 /// The tags in a reply to GetObjectTagging.
-pub(crate) fn read(root: &Element) -> Result<Tags> {
+pub(crate) fn read(root: &Element<'_>) -> Result<Tags> {
     let mut tags = Tags::new();
     for tag in root.child("TagSet").into_iter().flat_map(|set| set.all("Tag")) {
         tags.insert(tag.need("Key")?.to_owned(), tag.get("Value").unwrap_or_default().to_owned());

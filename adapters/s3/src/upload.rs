@@ -48,8 +48,9 @@ pub(crate) async fn start(
     }
     let call = client.keyed(wire::with_class(call, options.tier.as_deref())?)?;
     // Sent again after a lost reply it would leave an upload that nobody knows of.
-    let root = client.send_xml(call.repeat(Repeat::IfNotTaken), "InitiateMultipartUploadResult").await?;
-    let id = UploadId(root.need("UploadId")?.to_owned());
+    let call = call.repeat(Repeat::IfNotTaken);
+    let id_of = |root: &xml::Element<'_>| Ok(UploadId(root.need("UploadId")?.to_owned()));
+    let id = client.send_xml(call, "InitiateMultipartUploadResult", id_of).await?;
     if id.0.is_empty() {
         return Err(Error::new(ErrorKind::Protocol, "the server gives the upload no id"));
     }
@@ -115,15 +116,12 @@ impl S3Upload {
             if let Some(marker) = marker {
                 call = call.query("part-number-marker", &marker.to_string());
             }
-            let root = self.client.send_xml(call, "ListPartsResult").await?;
-            for part in root.all("Part") {
-                parts.push(part_info(part)?);
-            }
-            if !root.is_true("IsTruncated") {
+            let (page, next) = self.client.send_xml(call, "ListPartsResult", page_of_parts).await?;
+            parts.extend(page);
+            let Some(next) = next else {
                 parts.sort_by_key(|part| part.number);
                 return Ok(parts);
-            }
-            let next = root.number("NextPartNumberMarker")?;
+            };
             if marker.is_some_and(|marker| next <= marker) {
                 return Err(Error::new(ErrorKind::ListingBroken, "the server lists the same parts again"));
             }
@@ -171,7 +169,8 @@ impl S3Upload {
             })
             .await?;
         let version = wire::version(&reply.headers)?;
-        let root = root_of(&reply.bytes(xml::MAX_REPLY).await?, "CompleteMultipartUploadResult")?;
+        let body = reply.bytes(xml::MAX_REPLY).await?;
+        let root = root_of(&body, "CompleteMultipartUploadResult")?;
         Ok(Written { etag: root.get("ETag").map(ETag::new), version })
     }
 
@@ -198,7 +197,14 @@ impl S3Upload {
     }
 }
 
-fn part_info(part: &xml::Element) -> Result<PartInfo> {
+/// The parts of a page, and after which number the next page begins.
+fn page_of_parts(root: &xml::Element<'_>) -> Result<(Vec<PartInfo>, Option<u64>)> {
+    let parts = root.all("Part").map(part_info).collect::<Result<_>>()?;
+    let next = if root.is_true("IsTruncated") { Some(root.number("NextPartNumberMarker")?) } else { None };
+    Ok((parts, next))
+}
+
+fn part_info(part: &xml::Element<'_>) -> Result<PartInfo> {
     let number = u32::try_from(part.number("PartNumber")?)
         .map_err(|_| Error::new(ErrorKind::Protocol, "a part's number is too large"))?;
     Ok(PartInfo { number, size: part.number("Size")?, etag: part.get("ETag").map(ETag::new) })
@@ -287,18 +293,21 @@ mod tests {
     fn the_parts_on_the_wire() {
         let document = complete_document(&[part(1, "a"), part(2, "\"b\"")]).unwrap();
         let root = xml::parse(document.as_bytes()).unwrap();
-        let sent: Vec<_> = root.all("Part").map(|part| part_info(&with_size(part)).unwrap()).collect();
+        let sent: Vec<_> = root.all("Part").map(|part| read_part(&with_size(part))).collect();
         assert_eq!(sent, [part(1, "a"), part(2, "b")]);
         let nameless = PartInfo { number: 1, size: 1, etag: None };
         assert_eq!(complete_document(&[nameless]).unwrap_err().kind(), ErrorKind::Internal);
     }
 
-    fn with_size(part: &xml::Element) -> xml::Element {
-        let text = format!(
+    fn read_part(document: &str) -> PartInfo {
+        part_info(&xml::parse(document.as_bytes()).unwrap()).unwrap()
+    }
+
+    fn with_size(part: &xml::Element<'_>) -> String {
+        format!(
             "<Part><PartNumber>{}</PartNumber><ETag>{}</ETag><Size>1</Size></Part>",
             part.get("PartNumber").unwrap(),
             part.get("ETag").unwrap().replace('"', "&quot;")
-        );
-        xml::parse(text.as_bytes()).unwrap()
+        )
     }
 }

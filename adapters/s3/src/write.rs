@@ -58,12 +58,11 @@ impl Client {
             return Ok(Tags::new());
         }
         let call = self.object(Operation::ReadTags, Method::GET, key).flag("tagging");
-        match self.send_xml(call, "Tagging").await {
-            Ok(root) => tags::read(&root).map_err(|error| error.during(Operation::ReadTags)),
+        match self.send_xml(call, "Tagging", tags::read).await {
             Err(error) if matches!(error.fact("code"), Some("NoSuchTagSet" | "NotImplemented")) => {
                 Ok(Tags::new())
             }
-            Err(error) => Err(error),
+            read => read,
         }
     }
 
@@ -235,7 +234,8 @@ impl Client {
         }
         let reply = self.send(call).await?;
         let version = wire::version(&reply.headers)?;
-        let root = root_of(&reply.bytes(xml::MAX_REPLY).await?, "CopyObjectResult")?;
+        let body = reply.bytes(xml::MAX_REPLY).await?;
+        let root = root_of(&body, "CopyObjectResult")?;
         Ok(Written { etag: root.get("ETag").map(ETag::new), version })
     }
 
@@ -309,8 +309,9 @@ impl Client {
     pub(crate) async fn remove_together(&self, keys: &[Key]) -> Result<Vec<Option<Result<()>>>> {
         let Some(body) = delete_document(keys) else { return Ok(keys.iter().map(|_| None).collect()) };
         let call = self.bucket(Operation::Delete, Method::POST).flag("delete");
-        let root = self.send_xml(wire::with_checked_text(call, body)?, "DeleteResult").await?;
-        Ok(keys.iter().map(|key| outcome(&root, key)).collect())
+        let call = wire::with_checked_text(call, body)?;
+        let outcomes = |root: &Element<'_>| Ok(keys.iter().map(|key| outcome(root, key)).collect());
+        self.send_xml(call, "DeleteResult", outcomes).await
     }
 }
 
@@ -338,7 +339,7 @@ fn delete_document(keys: &[Key]) -> Option<String> {
     Some(out)
 }
 
-fn outcome(root: &Element, key: &Key) -> Option<Result<()>> {
+fn outcome(root: &Element<'_>, key: &Key) -> Option<Result<()>> {
     let entry = root.children.iter().find(|entry| entry.get("Key") == Some(key.as_str()))?;
     if entry.name == "Deleted" {
         return Some(Ok(()));

@@ -1,8 +1,10 @@
 //! Replies in XML: read into a small tree, with caps. Namespaces are ignored.
 
+use std::borrow::Cow;
+
 use cabotage_core::{Error, ErrorKind, Result};
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 
 /// Longest reply that is read, in bytes.
 pub(crate) const MAX_REPLY: usize = 16 * 1024 * 1024;
@@ -10,28 +12,32 @@ pub(crate) const MAX_REPLY: usize = 16 * 1024 * 1024;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 16;
 
-/// An element: its children, and its text where it has none.
+/// An element of a document: its children, and its text where it has none. Names and texts stay where they are in the
+/// document: a page of a listing has thousands of them.
 #[derive(Debug, Default)]
-pub(crate) struct Element {
-    pub(crate) name: String,
-    pub(crate) text: String,
-    pub(crate) children: Vec<Element>,
+pub(crate) struct Element<'d> {
+    pub(crate) name: &'d str,
+    pub(crate) text: Cow<'d, str>,
+    pub(crate) children: Vec<Element<'d>>,
 }
 
-impl Element {
+/// Children that there is room for in the first place: an entry of a listing has about so many.
+const CHILDREN: usize = 8;
+
+impl<'d> Element<'d> {
     /// The first child of that name.
     pub(crate) fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)
     }
 
     /// All children of that name.
-    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element<'d>> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
     /// The text of the first child of that name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.child(name).map(|child| child.text.as_str())
+        self.child(name).map(|child| &*child.text)
     }
 
     /// The text of a child that must be there.
@@ -59,33 +65,34 @@ fn broken(why: &str) -> Error {
 ///
 /// # Errors
 /// `Protocol`: not UTF-8, cut short, a DTD, an entity other than the five, nested too deep, more than one root.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Element> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Element<'_>> {
     let text = std::str::from_utf8(bytes).map_err(|_| broken("it is not UTF-8"))?;
     let mut reader = Reader::from_str(text);
-    let mut open: Vec<Element> = Vec::new();
+    let mut open: Vec<Element<'_>> = Vec::new();
     let mut root = None;
     loop {
+        let at = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
         let event = reader.read_event().map_err(|error| broken(&error.to_string()))?;
         match event {
             Event::Start(start) => {
                 if open.len() == MAX_DEPTH {
                     return Err(broken("it is nested too deep"));
                 }
-                open.push(element(start.local_name().as_ref()));
+                open.push(element(text, at, &start)?);
             }
-            Event::Empty(start) => close(element(start.local_name().as_ref()), &mut open, &mut root)?,
+            Event::Empty(start) => close(element(text, at, &start)?, &mut open, &mut root)?,
             Event::End(_) => {
                 let ended = open.pop().ok_or_else(|| broken("an element ends that never began"))?;
                 close(ended, &mut open, &mut root)?;
             }
-            Event::Text(text) => add(&mut open, &text),
-            Event::CData(text) => add(&mut open, &text),
+            Event::Text(text) => add(&mut open, text.into_inner()),
+            Event::CData(text) => add(&mut open, text.into_inner()),
             Event::GeneralRef(name) => {
                 let c = match name.resolve_char_ref().map_err(|error| broken(&error.to_string()))? {
                     Some(c) => c,
                     None => entity(&name)?,
                 };
-                add(&mut open, c.encode_utf8(&mut [0; 4]));
+                add(&mut open, Cow::Owned(c.to_string()));
             }
             Event::DocType(_) => return Err(broken("it holds a DTD")),
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
@@ -98,12 +105,22 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Element> {
     }
 }
 
-fn element(name: &str) -> Element {
-    Element { name: name.to_owned(), ..Element::default() }
+/// An element whose tag begins at that place of the document.
+fn element<'d>(document: &'d str, at: usize, start: &BytesStart<'_>) -> Result<Element<'d>> {
+    let tag = at.checked_add(1).and_then(|begin| document.get(begin..)).unwrap_or_default();
+    let name = tag.get(..start.name().as_ref().len()).unwrap_or_default();
+    let name = name.split_once(':').map_or(name, |(_, local)| local);
+    if name != start.local_name().as_ref() {
+        return Err(broken("an element isn't where it was found"));
+    }
+    Ok(Element { name, ..Element::default() })
 }
 
-fn close(ended: Element, open: &mut [Element], root: &mut Option<Element>) -> Result<()> {
+fn close<'d>(ended: Element<'d>, open: &mut [Element<'d>], root: &mut Option<Element<'d>>) -> Result<()> {
     if let Some(parent) = open.last_mut() {
+        if parent.children.is_empty() {
+            parent.children.reserve(CHILDREN);
+        }
         parent.children.push(ended);
     } else if root.replace(ended).is_some() {
         return Err(broken("it has two roots"));
@@ -111,9 +128,12 @@ fn close(ended: Element, open: &mut [Element], root: &mut Option<Element>) -> Re
     Ok(())
 }
 
-fn add(open: &mut [Element], text: &str) {
-    if let Some(element) = open.last_mut() {
-        element.text.push_str(text);
+fn add<'d>(open: &mut [Element<'d>], text: Cow<'d, str>) {
+    let Some(element) = open.last_mut() else { return };
+    if element.text.is_empty() {
+        element.text = text;
+    } else {
+        element.text.to_mut().push_str(&text);
     }
 }
 
