@@ -56,7 +56,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "N", default_value_t = 32)]
     concurrency: usize,
     /// Memory for bodies in flight
-    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(256 << 20))]
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(64 << 20))]
     memory: ByteSize,
     #[command(flatten)]
     limits: LimitArgs,

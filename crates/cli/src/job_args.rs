@@ -57,9 +57,9 @@ pub(crate) struct JobArgs {
     /// Objects and parts in flight at once
     #[arg(long, value_name = "N", default_value_t = 32)]
     concurrency: usize,
-    /// Memory for bodies in flight
-    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(256 << 20))]
-    memory: ByteSize,
+    /// Memory for bodies in flight [default: 64MiB; a part up to 256MiB where the destination's limits ask for one]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<ByteSize>,
     /// Objects larger than this go in parts, several at once
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(64 << 20))]
     part_threshold: ByteSize,
@@ -129,6 +129,8 @@ impl JobArgs {
 
     /// The engine's options, as far as these tell them.
     pub(crate) fn options(&self, environment: &Environment) -> Result<Options> {
+        let given = self.memory.map(|size| size.0);
+        let defaults = Options::new(state_dir(self.state.as_deref(), environment)?);
         Ok(Options {
             overwrite: match self.overwrite {
                 OverwriteArg::Never => Overwrite::Never,
@@ -153,7 +155,8 @@ impl JobArgs {
             selection: Selection::new(&self.include, &self.exclude, None)?,
             max_outage: self.when.max_outage.0,
             concurrency: self.concurrency,
-            memory: self.memory.0,
+            memory: given.unwrap_or(defaults.memory),
+            largest_part: given.unwrap_or(defaults.largest_part),
             part_threshold: self.part_threshold.0,
             count_remnants: !self.no_remnants,
             command: Some(typed_command()),
@@ -161,7 +164,7 @@ impl JobArgs {
             manifest: self.manifest.clone(),
             acl_export: self.acl_export.clone(),
             ledger: self.ledger.options(),
-            ..Options::new(state_dir(self.state.as_deref(), environment)?)
+            ..defaults
         })
     }
 }

@@ -157,6 +157,9 @@ pub struct Options {
     pub concurrency: usize,
     /// Bytes of bodies held in memory at once.
     pub memory: u64,
+    /// Largest part, in bytes, where the destination's limits ask for a larger one than fits into `memory`: it is held alone.
+    /// Less than `memory` means the same as `memory`.
+    pub largest_part: u64,
     /// Objects larger than this, in bytes, go in parts.
     pub part_threshold: u64,
     /// Count what the source keeps beside its objects and that is not moved: snapshots, older versions, deleted objects.
@@ -203,7 +206,8 @@ impl Options {
             max_objects: None,
             max_outage: Duration::from_secs(6 * 3600),
             concurrency: 32,
-            memory: 256 << 20,
+            memory: 64 << 20,
+            largest_part: 256 << 20,
             part_threshold: 64 << 20,
             count_remnants: true,
             command: None,

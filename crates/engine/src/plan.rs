@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use cabotage_core::{Error, ErrorKind, Limits, Result};
 
-use crate::DigestForm;
+use crate::{DigestForm, Options};
 
 /// How an object is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +50,14 @@ const STEP: u64 = 1 << 20;
 /// Plans an object of that size within the destination's limits and the memory budget.
 ///
 /// A body is held whole while it is sent. Single writes are at most half the budget, so that the other half lets the next be
-/// read meanwhile; a part may take all of it where the destination's limits ask for parts of that size.
+/// read meanwhile; a part may take all of it, and up to `largest_part`, where the destination's limits ask for parts of that
+/// size.
 ///
 /// # Errors
 /// `TooLarge` before a byte moves, naming the limit and what to do.
-pub(crate) fn plan(size: u64, limits: &Limits, threshold: u64, memory: u64) -> Result<Plan> {
+pub(crate) fn plan(size: u64, limits: &Limits, options: &Options) -> Result<Plan> {
+    let Options { part_threshold: threshold, memory, .. } = *options;
+    let largest = options.largest_part.max(memory);
     let too_large = |message: String| Error::new(ErrorKind::TooLarge, message);
     if size > limits.object_max {
         return Err(too_large(format!(
@@ -74,9 +77,9 @@ pub(crate) fn plan(size: u64, limits: &Limits, threshold: u64, memory: u64) -> R
             limits.part_max
         )));
     }
-    if part > memory {
+    if part > largest {
         return Err(too_large(format!(
-            "the object has {size} bytes and needs parts of {part}, more than the memory budget of {memory}"
+            "the object has {size} bytes and needs parts of {part}, more than may be held in memory: {largest}"
         ))
         .help(format!("give --memory {}MiB or more", part.div_ceil(STEP))));
     }
@@ -94,8 +97,12 @@ mod tests {
         Limits { single_max: 5 * GIB, part_min: 5 * MIB, part_max: 5 * GIB, parts_max, object_max: 5 << 40 }
     }
 
+    fn options(memory: u64) -> Options {
+        Options { memory, largest_part: memory, part_threshold: 64 * MIB, ..Options::new("/s".into()) }
+    }
+
     fn planned(size: u64, parts_max: u32, memory: u64) -> Result<Plan> {
-        plan(size, &s3(parts_max), 64 * MIB, memory)
+        plan(size, &s3(parts_max), &options(memory))
     }
 
     #[test]
@@ -137,9 +144,20 @@ mod tests {
     }
 
     #[test]
+    fn a_part_that_must_be_larger_than_the_budget_goes_up_to_the_largest() {
+        let options = Options { largest_part: 256 * MIB, ..options(64 * MIB) };
+        let Ok(Plan::Parts(cut)) = plan(2 << 40, &s3(10_000), &options) else { panic!("2 TiB") };
+        assert_eq!((cut.part, cut.count()), (210 * MIB, 9_987));
+        let Ok(Plan::Parts(cut)) = plan(GIB, &s3(10_000), &options) else { panic!("1 GiB") };
+        assert_eq!(cut.part, 8 * MIB, "nothing asks for more");
+        let error = plan(5 << 40, &s3(10_000), &options).unwrap_err();
+        assert!(error.to_string().contains("--memory 525MiB"), "{error}");
+    }
+
+    #[test]
     fn parts_over_the_destinations_largest_are_refused() {
         let limits = Limits { part_max: 100 * MIB, ..s3(1_000) };
-        let error = plan(200 * GIB, &limits, 64 * MIB, 16 * GIB).unwrap_err();
+        let error = plan(200 * GIB, &limits, &options(16 * GIB)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
         assert!(error.to_string().contains("at most 104857600 bytes a part"), "{error}");
     }

@@ -150,7 +150,7 @@ impl AuditOptions {
             accept_losses: BTreeSet::new(),
             allow_extra: false,
             concurrency: 32,
-            memory: 256 << 20,
+            memory: 64 << 20,
             max_outage: Duration::from_secs(6 * 3600),
             state_dir,
             manifest: None,

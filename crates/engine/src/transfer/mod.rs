@@ -110,7 +110,7 @@ async fn prepare_as(context: &Context, task: &Task, keys: Keys, source: ObjectIn
         return Ok(Preparation::Refused(Box::new(source), losses));
     }
     let limits = &context.destination.store.capabilities().limits;
-    let plan = plan(source.size, limits, context.options.part_threshold, context.options.memory)?;
+    let plan = plan(source.size, limits, &context.options)?;
     let options = write_options(context, to_send, &task.mode);
     let form = original_of.map_or_else(|| form(context, plan), |of| of.form);
     let prepared = Prepared {

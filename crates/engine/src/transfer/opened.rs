@@ -38,7 +38,7 @@ fn is_worth_it(context: &Context, task: &Task) -> Result<bool> {
         return Ok(false);
     }
     let limits = &context.destination.store.capabilities().limits;
-    let plan = plan(task.listed.size, limits, context.options.part_threshold, context.options.memory)?;
+    let plan = plan(task.listed.size, limits, &context.options)?;
     Ok(matches!(plan, Plan::Single))
 }
 
