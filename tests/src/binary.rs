@@ -1,9 +1,11 @@
 //! The real binary, run as a user runs it.
 
 use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::thread::JoinHandle;
 
 /// The path of `cabotage`: `CABOTAGE_BIN`, else built once beside this test's own executable.
 ///
@@ -97,7 +99,7 @@ impl Cabotage {
     #[must_use]
     pub fn spawn(mut self) -> Running {
         let child = self.command.spawn().expect("the binary starts");
-        Running { child, command: self.command, secrets: self.secrets }
+        Running { child, command: self.command, secrets: self.secrets, heard: None }
     }
 }
 
@@ -107,9 +109,35 @@ pub struct Running {
     child: Child,
     command: Command,
     secrets: Vec<String>,
+    /// What reads its standard error, once somebody wanted to know of a line.
+    heard: Option<JoinHandle<Vec<u8>>>,
 }
 
 impl Running {
+    /// Waits for a line on its standard error that holds the text. Can be asked once.
+    ///
+    /// # Panics
+    /// When it ends without one.
+    #[must_use]
+    pub fn line_with(&mut self, text: &str) -> String {
+        let mut stderr = BufReader::new(self.child.stderr.take().expect("a line is waited for once"));
+        let mut all = Vec::new();
+        let line = loop {
+            let mut line = String::new();
+            let read = stderr.read_line(&mut line).expect("the output is UTF-8");
+            assert!(read > 0, "no line with {text:?}: {}", String::from_utf8_lossy(&all));
+            all.extend_from_slice(line.as_bytes());
+            if line.contains(text) {
+                break line.trim_end().to_owned();
+            }
+        };
+        self.heard = Some(std::thread::spawn(move || {
+            stderr.read_to_end(&mut all).expect("the output can be read");
+            all
+        }));
+        line
+    }
+
     /// Sends that signal by name (`INT`, `KILL`).
     ///
     /// # Panics
@@ -143,7 +171,10 @@ impl Running {
     /// As [`Cabotage::run`].
     #[must_use]
     pub fn wait(self) -> Run {
-        let output = self.child.wait_with_output().expect("the run ends");
+        let mut output = self.child.wait_with_output().expect("the run ends");
+        if let Some(heard) = self.heard {
+            output.stderr = heard.join().expect("the output was read");
+        }
         Run::new(&self.command, output, &self.secrets)
     }
 }

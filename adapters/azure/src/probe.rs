@@ -1,9 +1,11 @@
 //! What the server is and what it enforces.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use cabotage_core::{
     Access, AccessStream, Capabilities, ErrorKind, Key, ListItem, Operation, Payload, Probe, RemnantStream,
-    Result, Support, Traffic, Versioning, WriteOptions, settle_digest_probe,
+    RequestMeter, Result, Support, Traffic, Versioning, WriteOptions, settle_digest_probe,
 };
 use http::Method;
 use http::header::{HeaderName, SERVER};
@@ -170,6 +172,10 @@ impl Probe for AzureStore {
 
     fn traffic(&self) -> Option<Traffic> {
         Some(self.0.wire.http().traffic())
+    }
+
+    fn meter(&self) -> Option<Arc<RequestMeter>> {
+        Some(self.0.wire.http().meter())
     }
 
     async fn clock_skew(&self) -> Result<Option<i64>> {

@@ -1,11 +1,12 @@
 //! What the server enforces.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use cabotage_core::{
-    Access, ErrorKind, Key, ObjectLock, Operation, Probe, RemnantStream, Result, Support, Traffic,
-    Versioning, display_text, probe_digest,
+    Access, ErrorKind, Key, ObjectLock, Operation, Probe, RemnantStream, RequestMeter, Result, Support,
+    Traffic, Versioning, display_text, probe_digest,
 };
 use http::Method;
 
@@ -72,6 +73,10 @@ impl Probe for S3Store {
 
     fn traffic(&self) -> Option<Traffic> {
         Some(self.client().http().traffic())
+    }
+
+    fn meter(&self) -> Option<Arc<RequestMeter>> {
+        Some(self.client().http().meter())
     }
 
     async fn clock_skew(&self) -> Result<Option<i64>> {

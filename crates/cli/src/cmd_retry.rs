@@ -16,6 +16,7 @@ use crate::options::{Cli, Command, Common};
 use crate::output::Failure;
 use crate::run_job::{Verb, run_job};
 use crate::screen::Screen;
+use crate::telemetry_args::TelemetryArgs;
 
 #[derive(Args, Debug)]
 pub(crate) struct RetryArgs {
@@ -25,6 +26,8 @@ pub(crate) struct RetryArgs {
     filter: Filter,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
     #[command(flatten)]
     state: StateArg,
     /// Write the report as JSON
@@ -48,7 +51,7 @@ pub(crate) async fn run(args: &RetryArgs, common: &Common, screen: &Screen) -> R
     let common = common.in_any_folder()?;
     let report = args.report.as_deref().map(absolute).transpose()?;
     let (job, common) = job(&retry.invocation, &common, report)?;
-    let job = job.limited_by(args.limits);
+    let job = job.limited_by(args.limits).watched_by(args.telemetry);
     // Paths of the recorded command are relative to where it was typed.
     std::env::set_current_dir(&retry.invocation.folder).map_err(|error| {
         let text =

@@ -9,6 +9,7 @@ use cabotage_engine::{
     AttributeCheck, Audit, AuditOptions, AuditReport, DestinationContent, Progress, Selection, SourceContent,
     Stop,
 };
+use cabotage_telemetry::Watched;
 use clap::{Args, ValueEnum};
 use jiff::Zoned;
 
@@ -20,9 +21,10 @@ use crate::options::{Common, SseCKeys};
 use crate::output::Failure;
 use crate::progress::Reporter;
 use crate::report_file::ReportFile;
-use crate::run_job::{never, open_both, refuse_files, side, tell};
+use crate::run_job::{VERSION, never, open_both, refuse_files, side, tell};
 use crate::screen::Screen;
 use crate::signals::Signals;
+use crate::telemetry_args::{Telemetry, TelemetryArgs};
 use crate::when_args::{WhenArgs, stop_in_time};
 
 #[derive(Args, Debug)]
@@ -63,6 +65,8 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     when: WhenArgs,
     #[command(flatten)]
+    telemetry: TelemetryArgs,
+    #[command(flatten)]
     keys: SseCKeys,
     /// Folder of the ledgers [default: $XDG_STATE_HOME/cabotage, else ~/.local/state/cabotage]
     #[arg(long, value_name = "DIR")]
@@ -98,6 +102,7 @@ pub(crate) async fn run(args: &VerifyArgs, common: &Common, screen: &Screen) -> 
     let deadline = args.when.deadline(&Zoned::now())?;
     let reporter = Reporter::new(screen.clone(), common.log_format, common.quiet);
     let file = args.report.as_deref().map(ReportFile::new).transpose()?;
+    let telemetry = args.telemetry.start(&reporter).await?;
     let mut signals = Signals::new()?;
     // Both for reading: what is missing is not made.
     let ends = (&source, &destination);
@@ -105,7 +110,7 @@ pub(crate) async fn run(args: &VerifyArgs, common: &Common, screen: &Screen) -> 
     let (source, destination) = signals.or_interrupted(opening).await?;
     refuse_places(args, &options, &source, &destination)?;
     let audit = Audit { source: side(source), destination: side(destination), options };
-    let report = go(audit, deadline, &reporter, signals).await;
+    let report = go(audit, deadline, &reporter, telemetry, signals).await;
     screen.detach();
     let report = report?;
     tell(&report, file)?;
@@ -131,15 +136,19 @@ async fn go(
     audit: Audit,
     deadline: Option<Timestamp>,
     reporter: &Reporter,
+    telemetry: Telemetry,
     signals: Signals,
 ) -> Result<AuditReport> {
     let stop = Stop::default();
     let progress = Arc::new(Progress::default());
     let observer = Arc::new(reporter.clone());
+    let (ends, folder) = ((&audit.source, &audit.destination), audit.options.state_dir.clone());
+    let watched = Watched::new("verify", VERSION, Arc::clone(&progress), ends, folder);
     let run = Box::pin(cabotage_engine::audit(audit, stop.clone(), Arc::clone(&progress), observer));
     tokio::select! {
         report = run => report,
         () = reporter.follow(progress) => Err(never()),
+        () = telemetry.follow(watched) => Err(never()),
         () = signals.pass_on(&stop, reporter) => Err(never()),
         () = stop_in_time(deadline, &stop, reporter) => Err(never()),
     }

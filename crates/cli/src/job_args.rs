@@ -11,6 +11,7 @@ use crate::ledger_flags::LedgerFlags;
 use crate::limit_args::LimitArgs;
 use crate::options::SseCKeys;
 use crate::sidecars::SidecarArgs;
+use crate::telemetry_args::TelemetryArgs;
 use crate::when_args::WhenArgs;
 
 #[derive(Args, Debug)]
@@ -68,6 +69,8 @@ pub(crate) struct JobArgs {
     #[command(flatten)]
     pub(crate) when: WhenArgs,
     #[command(flatten)]
+    pub(crate) telemetry: TelemetryArgs,
+    #[command(flatten)]
     pub(crate) keys: SseCKeys,
     #[command(flatten)]
     ledger: LedgerFlags,
@@ -120,6 +123,11 @@ impl JobArgs {
     /// With that file for the report instead of its own.
     pub(crate) fn with_report(self, report: Option<PathBuf>) -> Self {
         Self { report, ..self }
+    }
+
+    /// Watched as another command line says: what that of the job said was of its run alone.
+    pub(crate) fn watched_by(self, telemetry: TelemetryArgs) -> Self {
+        Self { telemetry, ..self }
     }
 
     /// With the limits of another command line, where it has some.

@@ -32,6 +32,7 @@ mod run_job;
 mod screen;
 mod sidecars;
 mod signals;
+mod telemetry_args;
 mod usage;
 mod when_args;
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use cabotage::{Location, Opened, Role, Stores, Target, refuse_inside, refuse_overlap};
 use cabotage_core::{Error, ErrorKind, Result, Timestamp};
 use cabotage_engine::{Job, Options, Progress, Report, Side, Stop};
+use cabotage_telemetry::Watched;
 use serde::Serialize;
 
 use crate::exit_code::Exit;
@@ -21,6 +22,7 @@ use crate::report_file::ReportFile;
 use crate::screen::Screen;
 use crate::sidecars::OpenSidecars;
 use crate::signals::Signals;
+use crate::telemetry_args::Telemetry;
 use crate::when_args::stop_in_time;
 
 /// What is done with the job.
@@ -31,6 +33,18 @@ pub(crate) enum Verb {
     /// The last pass, the comparison and the end of the job.
     Cutover,
 }
+
+impl Verb {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Migrate => "migrate",
+            Self::Cutover => "cutover",
+        }
+    }
+}
+
+/// The program's version, for those who watch it.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Opens both ends, runs, prints the report and saves it.
 pub(crate) async fn run_job(
@@ -45,6 +59,7 @@ pub(crate) async fn run_job(
     let deadline = args.when.deadline(&jiff::Zoned::now())?;
     let reporter = Reporter::new(screen.clone(), common.log_format, common.quiet);
     let file = args.report.as_deref().map(ReportFile::new).transpose()?;
+    let telemetry = args.telemetry.start(&reporter).await?;
     let mut signals = Signals::new()?;
     let made = [MadeFolders::before_opening(&destination), args.sidecars.made_folders()?];
     let dry_run = options.dry_run;
@@ -61,7 +76,7 @@ pub(crate) async fn run_job(
         Ok((source, destination, sidecars)) => {
             options.sidecars = sidecars.sides();
             let job = Job { source: side(source), destination: side(destination), options };
-            go((verb, job), deadline, &reporter, signals).await
+            go((verb, job), deadline, &reporter, telemetry, signals).await
         }
         Err(refused) => Err(refused),
     };
@@ -139,12 +154,15 @@ async fn go(
     (verb, job): (Verb, Job),
     deadline: Option<Timestamp>,
     reporter: &Reporter,
+    telemetry: Telemetry,
     signals: Signals,
 ) -> Result<Report> {
     let stop = Stop::default();
     let progress = Arc::new(Progress::default());
     let observer = Arc::new(reporter.clone());
     let (stopping, counters) = (stop.clone(), Arc::clone(&progress));
+    let (ends, folder) = ((&job.source, &job.destination), job.options.state_dir.clone());
+    let watched = Watched::new(verb.name(), VERSION, Arc::clone(&progress), ends, folder);
     let run: Pin<Box<dyn Future<Output = Result<Report>> + Send>> = match verb {
         Verb::Migrate => Box::pin(cabotage_engine::run(job, stopping, counters, observer)),
         Verb::Cutover => Box::pin(cabotage_engine::cutover(job, stopping, counters, observer)),
@@ -152,6 +170,7 @@ async fn go(
     tokio::select! {
         report = run => report,
         () = reporter.follow(progress) => Err(never()),
+        () = telemetry.follow(watched) => Err(never()),
         () = signals.pass_on(&stop, reporter) => Err(never()),
         () = stop_in_time(deadline, &stop, reporter) => Err(never()),
     }

@@ -140,6 +140,51 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Every operation there is, in the order of their declaration.
+    pub const ALL: [Self; 17] = [
+        Self::Open,
+        Self::List,
+        Self::Head,
+        Self::ReadTags,
+        Self::Read,
+        Self::Write,
+        Self::Upload,
+        Self::WritePart,
+        Self::Complete,
+        Self::Abort,
+        Self::SetAttributes,
+        Self::Copy,
+        Self::Delete,
+        Self::Presign,
+        Self::Probe,
+        Self::Ledger,
+        Self::Job,
+    ];
+
+    /// A short stable name for machines: `write_part`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::List => "list",
+            Self::Head => "head",
+            Self::ReadTags => "read_tags",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Upload => "upload",
+            Self::WritePart => "write_part",
+            Self::Complete => "complete",
+            Self::Abort => "abort",
+            Self::SetAttributes => "set_attributes",
+            Self::Copy => "copy",
+            Self::Delete => "delete",
+            Self::Presign => "presign",
+            Self::Probe => "probe",
+            Self::Ledger => "ledger",
+            Self::Job => "job",
+        }
+    }
+
     /// As a verb phrase for messages: "reading".
     #[must_use]
     pub fn phrase(self) -> &'static str {

@@ -21,6 +21,7 @@ mod json;
 mod key;
 mod list;
 mod loss;
+mod meter;
 mod object;
 mod options;
 mod page_guard;
@@ -48,6 +49,7 @@ pub use json::printable_json;
 pub use key::{Key, RawKey};
 pub use list::{ListItem, ListScope, ListStream};
 pub use loss::{Loss, LossName};
+pub use meter::{Latencies, RequestEnd, RequestMeter};
 pub use object::{ObjectForm, ObjectInfo, Tier, TierClass};
 pub use options::{
     DeleteOptions, Detail, PresignMethod, Presigned, ReadOptions, ReadRange, WriteMode, WriteOptions,

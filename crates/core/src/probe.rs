@@ -1,13 +1,14 @@
 //! What `Storage` can't ask: requests that must fail, and facts about the server.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::{
-    AccessStream, DeleteOptions, ErrorKind, Key, Operation, Payload, RemnantStream, Result, Sha256, Storage,
-    Support, WriteOptions,
+    AccessStream, DeleteOptions, ErrorKind, Key, Operation, Payload, RemnantStream, RequestMeter, Result,
+    Sha256, Storage, Support, Timestamp, WriteOptions,
 };
 
 /// A right that a run needs.
@@ -114,6 +115,16 @@ pub trait Probe: fmt::Debug + Send + Sync {
 
     /// The requests so far; `None` for a store without a server. Asks nothing.
     fn traffic(&self) -> Option<Traffic> {
+        None
+    }
+
+    /// What became of the requests so far, by operation; `None` for a store without a server. Asks nothing.
+    fn meter(&self) -> Option<Arc<RequestMeter>> {
+        None
+    }
+
+    /// When the credentials at hand expire, as far as they tell; `None` for those that don't. Asks nothing.
+    fn credentials_until(&self) -> Option<Timestamp> {
         None
     }
 

@@ -16,6 +16,8 @@ const RESERVE: u32 = 16;
 pub(crate) struct Budget {
     general: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
+    /// Of both.
+    all: u32,
     total: u32,
     small: u32,
 }
@@ -27,7 +29,15 @@ impl Budget {
         let reserve = all / RESERVE;
         let total = all - reserve;
         let semaphore = |permits: u32| Arc::new(Semaphore::new(permits as usize));
-        Self { general: semaphore(total), reserve: semaphore(reserve), total, small: reserve / RESERVE }
+        Self { general: semaphore(total), reserve: semaphore(reserve), all, total, small: reserve / RESERVE }
+    }
+
+    /// Bytes that are taken, and all there are.
+    pub(crate) fn held(&self) -> (u64, u64) {
+        let free = self.general.available_permits() + self.reserve.available_permits();
+        let total = UNIT * u64::from(self.all);
+        let free = UNIT.saturating_mul(u64::try_from(free).unwrap_or(u64::MAX));
+        (total.saturating_sub(free), total)
     }
 
     /// Waits for that many bytes; a wish for more than there are waits for all.
@@ -70,6 +80,7 @@ mod tests {
         held.truncate(8);
         assert!(waiting.as_mut().now_or_never().is_some());
         drop(smalls);
+        assert_eq!(budget.held(), (8 * 16 * MIB, 256 * MIB), "those that wait no longer hold nothing");
     }
 
     #[test]

@@ -133,19 +133,25 @@ pub async fn cutover(
     };
     let source = &mut after.source;
     source.store = Arc::new(ReadOnly::new(Arc::clone(&source.store)));
-    let pass = run_as(RunKind::Cutover, job, stop.clone(), progress, Arc::clone(&observer));
+    let pass = run_as(RunKind::Cutover, job, stop.clone(), Arc::clone(&progress), Arc::clone(&observer));
     let report = Box::pin(pass).await?;
-    conclude(report, &after, &stop, observer.as_ref()).await
+    conclude(report, &after, &stop, &progress, observer.as_ref()).await
 }
 
-async fn conclude(mut report: Report, job: &Job, stop: &Stop, observer: &dyn Observer) -> Result<Report> {
+async fn conclude(
+    mut report: Report,
+    job: &Job,
+    stop: &Stop,
+    progress: &Progress,
+    observer: &dyn Observer,
+) -> Result<Report> {
     let command = or_same(job.options.command.as_ref().map(TypedCommand::next).as_ref());
     if report.ending != Ending::Complete {
         report.cutover = Some(Cutover::default());
         return Ok(report);
     }
     let ledger = open_ledger(&job.source, &job.destination, &job.options.state_dir).await?;
-    let compared = compare(job, ledger.clone(), stop, observer).await;
+    let compared = compare(job, ledger.clone(), stop, progress, observer).await;
     let failed = compared.as_ref().err().map(ToString::to_string);
     let mut cutover = compared.unwrap_or_default();
     if cutover.is_equal() {
@@ -180,7 +186,13 @@ async fn conclude(mut report: Report, job: &Job, stop: &Stop, observer: &dyn Obs
 }
 
 /// Lists both sides anew, to their end unless told to stop.
-async fn compare(job: &Job, ledger: crate::Ledger, stop: &Stop, observer: &dyn Observer) -> Result<Cutover> {
+async fn compare(
+    job: &Job,
+    ledger: crate::Ledger,
+    stop: &Stop,
+    progress: &Progress,
+    observer: &dyn Observer,
+) -> Result<Cutover> {
     let mut cutover = Cutover::default();
     let ends = Ends { source: &job.source, destination: &job.destination };
     let mut names = ranges::joined(ends, ledger, &job.options.state_dir, false);
@@ -192,6 +204,7 @@ async fn compare(job: &Job, ledger: crate::Ledger, stop: &Stop, observer: &dyn O
             next = names.next() => next,
         };
         let Some(item) = next else { break };
+        progress.seen();
         match item? {
             Joined::Candidate(candidate) if !job.options.selection.takes(&candidate.name) => {}
             Joined::Candidate(candidate) => {

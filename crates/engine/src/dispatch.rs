@@ -15,6 +15,7 @@ use crate::attributes_only::Stale;
 use crate::context::{Context, conflict};
 use crate::decide::{ConflictReason, Decision, Facts, change, decide};
 use crate::delete::Gone;
+use crate::insight::MigrationInside;
 use crate::join::{Candidate, JoinSide, Joined};
 use crate::lanes::Lanes;
 use crate::run::tell_guards;
@@ -93,6 +94,11 @@ impl Dispatcher {
         observer: Arc<dyn Observer>,
     ) -> Self {
         let lanes = Lanes::new(&context.options, context.ledger.at_work());
+        context.progress.open_inside(Arc::new(MigrationInside {
+            memory: context.memory.clone(),
+            lanes: lanes.clone(),
+            outcomes: outcomes.downgrade(),
+        }));
         let deletable = Gone::new(context.options.delete.unwrap_or_default());
         let seen = Seen { deletable, ..Seen::default() };
         let (tasks, left_out) = (JoinSet::new(), Arc::default());
@@ -188,6 +194,7 @@ impl Dispatcher {
 
     async fn take(&mut self, candidate: Candidate) -> Result<Flow> {
         let Candidate { name, source, destination, row } = candidate;
+        self.context.progress.seen();
         let is_somewhere = source.is_some() || destination.is_some();
         let intent = if is_somewhere { self.intents.remove(&*name) } else { None };
         if !self.context.options.selection.takes(&name) {

@@ -62,6 +62,13 @@ impl Lanes {
         }
     }
 
+    /// How many large objects wait, and how many of all sizes are at work.
+    pub(crate) fn depths(&self) -> (u64, u64) {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let waiting = QUEUE.saturating_sub(self.queue.available_permits());
+        (number(waiting), number(self.all.taken()))
+    }
+
     /// Waits until an object of that size may become a task.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ mod endpoints;
 mod existing;
 mod files;
 mod guards;
+mod insight;
 mod invocation;
 mod job;
 mod join;
@@ -67,20 +68,21 @@ mod whole_file;
 mod work;
 
 pub use audit::{
-    AttributeCheck, AttributeProof, Audit, AuditCounts, AuditOptions, AuditReport, ClassCount,
+    AttributeCheck, AttributeProof, Audit, AuditCounts, AuditOptions, AuditReport, ClassCount, Compared,
     DestinationContent, Finding, FindingKind, Proof, SampleTurn, Slices, SourceContent, audit,
 };
 pub use content_sha256::{ContentSha256, DigestForm, ToldSha256};
 pub use cutover::{Cutover, cutover};
 pub use delete::{DeletePolicy, Deletion};
 pub use endpoints::{Endpoint, Endpoints, Limited};
+pub use insight::Insight;
 pub use invocation::Invocation;
 pub use job::{Adopt, Job, Options, Overwrite, PartsDigest, Side, Stop, Verify};
 pub use json::{json_file, json_line};
 pub use keeping::remove_wholly;
 pub use ledger::{
     Count, DonePart, FrozenJob, HashMark, Intent, JobChanges, JobEnd, JobIdentity, Ledger, LedgerCounts,
-    LedgerJob, LedgerReader, LoggedChange, OpenUpload, Row, RunKind, RunRecord, Trouble,
+    LedgerJob, LedgerReader, LoggedChange, OpenUpload, Row, RunKind, RunRecord, Trouble, free_space,
 };
 pub use loss_policy::{LossFate, LossPolicy};
 pub use outcome::{Class, Outcome};

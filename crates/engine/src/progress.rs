@@ -1,13 +1,14 @@
 //! What can be seen of a run while it goes on.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cabotage_core::{ErrorKind, Throttle};
 use serde::{Deserialize, Serialize};
 
 use crate::endpoints::End;
-use crate::{Class, FindingKind, Limited};
+use crate::insight::{Counted, Inside, Insight};
+use crate::{Amount, Class, Compared, FindingKind, Limited};
 
 /// Counters of one run, read at any moment. Each is monotonic; together they are no snapshot.
 #[derive(Debug, Default)]
@@ -23,6 +24,14 @@ pub struct Progress {
     destination_down: AtomicBool,
     /// Those of source and destination.
     throttles: OnceLock<[Throttle; 2]>,
+    /// Of each class, by its place in [`Class::ALL`].
+    classes: [Counted; Class::ALL.len()],
+    copied: Counted,
+    /// Of each result of a comparison, by its place in [`Compared::ALL`].
+    compared: [Counted; Compared::ALL.len()],
+    /// Names that came out of the listings, with something to do or not.
+    seen: AtomicU64,
+    inside: Mutex<Option<Arc<dyn Inside>>>,
 }
 
 /// One reading of [`Progress`].
@@ -76,6 +85,70 @@ impl Progress {
         }
     }
 
+    /// How many objects ended in which class so far, and their bytes, as the report will tell. A comparison has no classes.
+    #[must_use]
+    pub fn classes(&self) -> [(Class, Amount); Class::ALL.len()] {
+        std::array::from_fn(|place| {
+            (Class::ALL[place], self.classes.get(place).map(Counted::amount).unwrap_or_default())
+        })
+    }
+
+    /// The objects whose bytes were copied so far, and these bytes.
+    #[must_use]
+    pub fn copied(&self) -> Amount {
+        self.copied.amount()
+    }
+
+    /// What a comparison found so far: names, and their bytes at the source.
+    #[must_use]
+    pub fn compared_so_far(&self) -> [(Compared, Amount); Compared::ALL.len()] {
+        std::array::from_fn(|place| {
+            (Compared::ALL[place], self.compared.get(place).map(Counted::amount).unwrap_or_default())
+        })
+    }
+
+    /// What is under way at this moment; none before the run has begun its work.
+    #[must_use]
+    pub fn insight(&self) -> Option<Insight> {
+        let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        inside.map(|inside| inside.look())
+    }
+
+    /// A number that stays the same only while nothing goes on: every step of the run adds to it.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        [&self.listed, &self.done, &self.moved_bytes, &self.seen]
+            .iter()
+            .map(|counter| counter.load(Ordering::Relaxed))
+            .fold(u64::from(self.listing_done.load(Ordering::Relaxed)), u64::wrapping_add)
+    }
+
+    /// Where to look for what is under way; the latest counts.
+    pub(crate) fn open_inside(&self, inside: Arc<dyn Inside>) {
+        *self.inside.lock().unwrap_or_else(PoisonError::into_inner) = Some(inside);
+    }
+
+    pub(crate) fn seen(&self) {
+        self.seen.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ended(&self, class: Class, bytes: u64, copied: bool) {
+        if let Some(counted) = self.classes.get(class as usize) {
+            counted.add(bytes);
+        }
+        if copied {
+            self.copied.add(bytes);
+        }
+        self.done(bytes, class.is_trouble());
+    }
+
+    pub(crate) fn compared(&self, result: Compared, bytes: u64) {
+        if let Some(counted) = self.compared.get(result as usize) {
+            counted.add(bytes);
+        }
+        self.done(bytes, result == Compared::Different);
+    }
+
     pub(crate) fn listed(&self, bytes: u64) {
         self.listed.fetch_add(1, Ordering::Relaxed);
         self.listed_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -85,7 +158,7 @@ impl Progress {
         self.moved_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(crate) fn done(&self, bytes: u64, trouble: bool) {
+    fn done(&self, bytes: u64, trouble: bool) {
         self.done.fetch_add(1, Ordering::Relaxed);
         self.done_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.trouble.fetch_add(u64::from(trouble), Ordering::Relaxed);

@@ -27,6 +27,11 @@ impl Places {
         Self { free: Arc::new(Semaphore::new(number)), at_work }
     }
 
+    /// How many are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.at_work.count()
+    }
+
     /// Waits for one.
     ///
     /// # Errors

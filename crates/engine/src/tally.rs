@@ -97,7 +97,7 @@ impl Tally {
     fn take(&mut self, outcome: Outcome) {
         self.write_files(|files| files.add(&outcome));
         self.count(&outcome);
-        self.progress.done(outcome.size, outcome.class.is_trouble());
+        self.progress.ended(outcome.class, outcome.size, outcome.copied);
         let text = outcome.class.is_undone().then(|| self.text(&outcome));
         self.troubles.take(&outcome, text.as_deref());
         if let Some(text) = text.filter(|_| outcome.class.is_trouble()) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use cabotage_core::{Error, ErrorKind, Operation, Result, Timestamp, Traffic};
+use cabotage_core::{Error, ErrorKind, Operation, RequestMeter, Result, Timestamp, Traffic};
 use http::header::{CONTENT_LENGTH, DATE, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{Method, Request, Response, StatusCode, Uri, request};
 use hyper::body::Incoming;
@@ -20,6 +20,7 @@ use crate::flow::{Flow, Need, Turn};
 use crate::renew::Credentials;
 use crate::reply::About;
 use crate::retry::{Again, Budget, Failure, wait};
+use crate::sending::Sending;
 use crate::{Call, CallBody, Endpoint, HttpConfig, Renewal, Repeat, Reply, Service, fault, pace, spelling};
 
 /// How much of a failed reply's body is read.
@@ -57,6 +58,7 @@ struct Inner {
     proxy_auth: Option<HeaderValue>,
     budget: Budget,
     flow: Flow,
+    meter: Arc<RequestMeter>,
     credentials: Credentials,
     skew: AtomicI64,
     longest_use: Duration,
@@ -99,6 +101,7 @@ impl HttpClient {
             proxy_auth: proxy.filter(|_| !secure).and_then(|proxy| proxy.auth().cloned()),
             budget: Budget::new(),
             flow: Flow::default(),
+            meter: Arc::default(),
             credentials: Credentials::default(),
             skew: AtomicI64::new(NO_SKEW),
             longest_use,
@@ -122,6 +125,12 @@ impl HttpClient {
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         self.0.flow.traffic()
+    }
+
+    /// What became of them, each sending by itself.
+    #[must_use]
+    pub fn meter(&self) -> Arc<RequestMeter> {
+        Arc::clone(&self.0.meter)
     }
 
     /// Sends a request until a reply comes that the call expects, or it can't be tried again. Every attempt is signed
@@ -235,7 +244,10 @@ impl HttpClient {
             OutBody::open(&call.body, self.0.config.throttle.clone()).await.map_err(Failure::fatal)?;
         let patience = call.patience.unwrap_or(self.0.config.request_timeout);
         self.0.flow.sent(number);
-        let response = self.exchange(Request::from_parts(parts, body), &watch, patience).await?;
+        let sending = Sending::new(&self.0.meter, call.operation);
+        let response = self.exchange(Request::from_parts(parts, body), &watch, patience).await;
+        sending.ended(response.as_ref().ok().map(Response::status));
+        let response = response?;
         turn.answered(response.status());
         self.learn_skew(&response);
         let (head, body) = response.into_parts();

@@ -22,6 +22,7 @@ mod redact;
 mod renew;
 mod reply;
 mod retry;
+mod sending;
 mod sign_context;
 mod spelling;
 #[cfg(test)]

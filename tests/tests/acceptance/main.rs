@@ -33,6 +33,7 @@ mod round_trip;
 mod sidecars;
 mod signals;
 mod tagless;
+mod telemetry;
 mod throttle;
 mod verify;
 
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
         faults::cases(),
         disk_full::cases(),
         clock::cases(),
+        telemetry::cases(),
         throttle::cases(),
         credentials::cases(),
         outage::cases(),

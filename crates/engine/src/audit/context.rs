@@ -30,10 +30,12 @@ impl Context {
         progress: Arc<Progress>,
         turn: Option<SampleTurn>,
     ) -> Self {
+        let memory = Budget::new(options.memory);
+        progress.open_inside(Arc::new(memory.clone()));
         Self {
             source: read_only(source),
             destination: read_only(destination),
-            memory: Budget::new(options.memory),
+            memory,
             options,
             progress,
             turn,

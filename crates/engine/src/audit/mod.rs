@@ -27,7 +27,7 @@ use std::sync::Arc;
 use cabotage_core::{Result, Timestamp};
 
 pub use options::{AttributeCheck, AuditOptions, DestinationContent, Slices, SourceContent};
-pub use proof::{AttributeProof, Finding, FindingKind, Proof};
+pub use proof::{AttributeProof, Compared, Finding, FindingKind, Proof};
 pub use report::{AuditCounts, AuditReport, ClassCount, SampleTurn};
 
 use context::Context;

@@ -202,3 +202,29 @@ impl Examined {
         self
     }
 }
+
+/// What a comparison came to for one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// Equal, with proof.
+    Proven,
+    /// Not equal.
+    Different,
+    /// Not known to be equal, nor to differ.
+    NotProven,
+}
+
+impl Compared {
+    /// Every result there is.
+    pub const ALL: [Self; 3] = [Self::Proven, Self::Different, Self::NotProven];
+
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Different => "different",
+            Self::NotProven => "not-proven",
+        }
+    }
+}

@@ -40,6 +40,7 @@ pub(super) async fn sweep(context: &Arc<Context>, ledger: &Ledger, halts: &Halts
             () = &mut over => break,
             next = swept.next() => next,
         };
+        context.progress.seen();
         let taken = match next {
             None => break,
             Some(Ok(Swept::Examined(examined))) => tally.take(&examined),

@@ -10,7 +10,7 @@ use super::proof::{AttributeProof, Examined, Finding, FindingKind, Mark, Proof};
 use super::report::{AuditCounts, ClassCount};
 use super::swaps::Swaps;
 use crate::whole_file::WholeFile;
-use crate::{Event, FailureGroup, Observer, Progress};
+use crate::{Compared, Event, FailureGroup, Observer, Progress};
 
 /// Examples kept of each kind of finding.
 const EXAMPLES: usize = 3;
@@ -70,9 +70,9 @@ impl Tally {
     pub(super) fn take(&mut self, examined: &Examined) -> Result<()> {
         let differs = examined.findings.iter().any(|finding| finding.kind.is_difference());
         let result = match (differs, examined.findings.is_empty()) {
-            (true, _) => "different",
-            (false, true) => "proven",
-            (false, false) => "not-proven",
+            (true, _) => Compared::Different,
+            (false, true) => Compared::Proven,
+            (false, false) => Compared::NotProven,
         };
         self.count(examined, result);
         for finding in &examined.findings {
@@ -80,12 +80,12 @@ impl Tally {
         }
         self.pair(examined);
         match &mut self.manifest {
-            Some(file) => manifest::add(file, examined, result),
+            Some(file) => manifest::add(file, examined, result.as_str()),
             None => Ok(()),
         }
     }
 
-    fn count(&mut self, examined: &Examined, result: &str) {
+    fn count(&mut self, examined: &Examined, result: Compared) {
         let totals = &mut self.totals;
         let counts = &mut totals.counts;
         if !examined.at_source {
@@ -95,9 +95,9 @@ impl Tally {
         counts.listed += 1;
         totals.bytes_listed += examined.size;
         *match result {
-            "different" => &mut counts.different,
-            "proven" => &mut counts.proven,
-            _ => &mut counts.not_proven,
+            Compared::Different => &mut counts.different,
+            Compared::Proven => &mut counts.proven,
+            Compared::NotProven => &mut counts.not_proven,
         } += 1;
         let add = |count: &mut ClassCount| {
             count.objects += 1;
@@ -112,7 +112,7 @@ impl Tally {
         for name in &examined.losses {
             *totals.losses.entry(*name).or_default() += 1;
         }
-        self.progress.done(examined.size, result == "different");
+        self.progress.compared(result, examined.size);
     }
 
     fn tell(&mut self, examined: &Examined, finding: &Finding) {

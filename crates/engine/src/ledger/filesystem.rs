@@ -83,7 +83,7 @@ fn unescaped(text: &str) -> String {
 
 /// Bytes that this user can still write to the disk of that path; none where the system doesn't tell.
 #[must_use]
-pub(crate) fn free_space(path: &Path) -> Option<u64> {
+pub fn free_space(path: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
         let stat = rustix::fs::statvfs(path).ok()?;

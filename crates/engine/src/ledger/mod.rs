@@ -23,7 +23,8 @@ mod types;
 mod writer;
 
 pub(crate) use at_work::{AtWork, Counted};
-pub(crate) use filesystem::{free_space, missing_for};
+pub use filesystem::free_space;
+pub(crate) use filesystem::missing_for;
 pub use frozen::{FrozenJob, JobChanges, JobEnd};
 pub use handle::Ledger;
 pub use look::LedgerReader;

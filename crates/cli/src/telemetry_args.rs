@@ -1,0 +1,48 @@
+//! How a run can be watched from outside.
+
+use cabotage_core::Result;
+use cabotage_telemetry::{MetricsAddress, MetricsServer, Watched};
+use clap::Args;
+
+use crate::progress::Reporter;
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct TelemetryArgs {
+    /// Serve metrics for Prometheus at http://ADDR/metrics during the run: 127.0.0.1:9090, [::1]:9090; port 0: a free one
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<MetricsAddress>,
+    /// Let --metrics serve other machines, whoever they are
+    #[arg(long, requires = "metrics")]
+    metrics_allow_remote: bool,
+}
+
+impl TelemetryArgs {
+    /// Takes the address of the metrics, and tells it: before anything else is done.
+    ///
+    /// # Errors
+    /// `InvalidConfig` for an address that can't be had.
+    pub(crate) async fn start(self, reporter: &Reporter) -> Result<Telemetry> {
+        let Some(address) = self.metrics else { return Ok(Telemetry { metrics: None }) };
+        let server = MetricsServer::bind(address.check(self.metrics_allow_remote)?).await?;
+        reporter.say(&format!("metrics are at {}", server.url()));
+        Ok(Telemetry { metrics: Some(server) })
+    }
+}
+
+/// What tells of a run while it goes on.
+#[derive(Debug)]
+pub(crate) struct Telemetry {
+    metrics: Option<MetricsServer>,
+}
+
+impl Telemetry {
+    /// Tells of the run; never ends.
+    pub(crate) async fn follow(self, watched: Watched) {
+        match self.metrics {
+            Some(server) => {
+                tokio::join!(server.serve(&watched), watched.pulse.follow(&watched));
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
