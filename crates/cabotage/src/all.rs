@@ -1,49 +1,49 @@
-//! The one file that knows every adapter.
+//! The one file that knows every adapter, and which of them are compiled in.
 
-use cabotage_azure::AzureStore;
-use cabotage_core::Result;
-use cabotage_s3::S3Store;
+use cabotage_core::{Error, ErrorKind, Result};
 
-use crate::location::bucket_name;
 use crate::settings::{StoreSettings, invalid};
-use crate::{Location, OpenOptions, Opened, Place, Stores, open_azure, open_local, open_s3};
+use crate::{Location, OpenOptions, Opened, Place, Stores, ambient};
+
+/// Opens with an adapter, or says which feature it would need.
+macro_rules! with_feature {
+    ($feature:literal, $open:expr) => {{
+        #[cfg(feature = $feature)]
+        let opened = $open;
+        #[cfg(not(feature = $feature))]
+        let opened = Err(not_compiled($feature));
+        opened
+    }};
+}
 
 pub(crate) async fn open(location: &Location, stores: &Stores, options: &OpenOptions) -> Result<Opened> {
     let environment = stores.environment();
     let (settings, bucket) = match location.place() {
         Place::Local { path } => {
             no_key(options)?;
-            return open_local::open(path, location, options).await;
+            return with_feature!("local", crate::open_local::open(path, location, options).await);
         }
         Place::Memory { name } => {
             no_key(options)?;
-            return Ok(Opened::new(stores.memory(name), location));
+            return with_feature!("memory", Ok(Opened::new(stores.memory(name), location)));
         }
-        Place::S3 { bucket } => (StoreSettings::S3(open_s3::ambient(environment, options)), bucket),
-        Place::Azure { container } => (StoreSettings::Azure(open_azure::ambient()), container),
+        Place::S3 { bucket } => (StoreSettings::S3(ambient::s3(environment, options)), bucket),
+        Place::Azure { container } => (StoreSettings::Azure(ambient::azure()), container),
         Place::Named { store, bucket } => (stores.named(store)?.clone(), bucket),
     };
     if !matches!(settings, StoreSettings::S3(_)) {
         no_key(options)?;
     }
-    match settings {
-        StoreSettings::S3(settings) => {
-            let bucket = bucket_name("bucket", bucket.clone())?;
-            let config = open_s3::config(&settings, &bucket, environment, options)?;
-            let throttle = config.http.throttle.clone();
-            let store = S3Store::open(config).await?;
-            Ok(Opened { place: store.place(), throttle, ..Opened::new(store, location) })
+    match &settings {
+        StoreSettings::S3(s3) => {
+            with_feature!("s3", crate::open_s3::open(s3, bucket, location, environment, options).await)
         }
-        StoreSettings::Azure(settings) => {
-            let container = bucket_name("container", bucket.clone())?;
-            let config = open_azure::config(&settings, &container, environment, options)?;
-            let throttle = config.http.throttle.clone();
-            let store = AzureStore::open(config).await?;
-            Ok(Opened { place: store.place(), throttle, ..Opened::new(store, location) })
-        }
-        StoreSettings::Local(settings) => {
-            let path = open_local::beneath(&settings, bucket, location)?;
-            open_local::open(&path, location, options).await
+        StoreSettings::Azure(azure) => with_feature!(
+            "azure",
+            crate::open_azure::open(azure, bucket, location, environment, options).await
+        ),
+        StoreSettings::Local(local) => {
+            with_feature!("local", crate::open_local::beneath(local, bucket, location, options).await)
         }
     }
 }
@@ -53,5 +53,40 @@ fn no_key(options: &OpenOptions) -> Result<()> {
     match options.sse_c_key {
         Some(_) => Err(invalid("an SSE-C key is given, and the location is not on S3")),
         None => Ok(()),
+    }
+}
+
+/// What is asked for and was left out when this program was built.
+#[allow(dead_code, reason = "with every feature nothing is left out")]
+pub(crate) fn not_compiled(feature: &str) -> Error {
+    let message = format!("the adapter '{feature}' is not compiled into this program");
+    Error::new(ErrorKind::InvalidConfig, message)
+        .help(format!("build it with the feature \"{feature}\" of the crate cabotage"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Environment;
+
+    /// Run by `scripts/check-features` without any feature; in a full build each location finds its adapter, which
+    /// fails for reasons of its own.
+    #[tokio::test]
+    async fn an_adapter_that_is_left_out_is_named() {
+        let stores = Stores::without_file(Environment::default());
+        for (location, feature, compiled) in [
+            ("s3://bucket", "s3", cfg!(feature = "s3")),
+            ("az://container", "azure", cfg!(feature = "azure")),
+            ("/nowhere/at/all", "local", cfg!(feature = "local")),
+            ("memory://m", "memory", cfg!(feature = "memory")),
+        ] {
+            let location = Location::parse(location).unwrap();
+            let told = match open(&location, &stores, &OpenOptions::default()).await {
+                Ok(_) => String::new(),
+                Err(error) => error.to_string(),
+            };
+            let named = told.contains(&format!("feature \"{feature}\""));
+            assert_eq!(named, !compiled, "{location}: {told}");
+        }
     }
 }

@@ -1,44 +1,74 @@
-//! Locations and named stores, opened as one [`Storage`](cabotage_core::Storage).
+//! One door to object stores: Azure Blob, S3-compatible servers, folders, memory.
 //!
 //! ```no_run
-//! # async fn example() -> cabotage_core::Result<()> {
-//! use cabotage::{Environment, Location, OpenOptions, Stores, open};
+//! # async fn example() -> cabotage::Result<()> {
+//! use cabotage::{Key, StorageExt as _};
 //!
-//! let stores = Stores::load(None, Environment::of_process())?;
-//! let opened = open(&Location::parse("s3://bucket/data")?, &stores, &OpenOptions::default()).await?;
-//! println!("{} holds {} bytes at most in one object", opened.label, opened.store.capabilities().limits.object_max);
+//! let store = cabotage::open("s3://bucket/prefix").await?;
+//! let key = Key::new("reports/2026.csv")?;
+//! store.put(&key, "a,b\n1,2\n".into()).await?;
+//! assert_eq!(store.read_all(&key, 1024).await?, "a,b\n1,2\n");
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//!
+//! Each adapter is a feature: `s3`, `azure`, `local`, `memory` (stores) and `process` (runs jobs). All are on by default;
+//! a service takes those that it needs: `default-features = false, features = ["s3"]`. A location whose adapter
+//! was left out is refused with an error that names the feature.
+//!
+//! # What is re-exported
+//!
+//! All of `cabotage-core`, so that a service needs only this crate: [`Storage`] is what is opened, [`StorageExt`] what
+//! callers get on top of it.
+
+// What only a left-out adapter would use stays where its reader finds it; the full build has no such exception.
+#![cfg_attr(
+    not(all(feature = "s3", feature = "azure", feature = "local", feature = "memory", feature = "process")),
+    allow(dead_code, unused_variables)
+)]
+#![deny(missing_docs)]
 
 mod all;
+mod ambient;
 mod environment;
 mod fields;
+#[cfg(any(feature = "s3", feature = "azure"))]
 mod http;
 mod job_file;
 mod location;
 mod open;
+#[cfg(feature = "azure")]
 mod open_azure;
+#[cfg(feature = "process")]
 mod open_compute;
+#[cfg(feature = "local")]
 mod open_local;
+#[cfg(feature = "s3")]
 mod open_s3;
 mod overlap;
 mod proxy;
 mod rates;
 mod secret_source;
+mod service;
 mod settings;
 mod show;
 mod stores;
 mod units;
 
+pub use cabotage_core::*;
+pub use cabotage_layers::ResumePolicy;
 pub use environment::Environment;
 pub use job_file::job_from_file;
 pub use location::{Location, Place};
-pub use open::{OpenOptions, Opened, Role, Target, open};
+pub use open::{OpenOptions, Opened, Role, Target};
+#[cfg(feature = "process")]
 pub use open_compute::{COMPUTES, open_compute, supervise_job};
 pub use overlap::{refuse_inside, refuse_overlap, refuse_sidecars_in};
 pub use rates::{Bandwidth, EndLimits, RequestRate};
 pub use secret_source::SecretSource;
+pub use service::{Access, Layers, open, open_read_only};
 pub use settings::{
     AddressingStyle, AzureCredentials, AzureSettings, HttpSettings, IdSource, LocalSettings, S3Credentials,
     S3Settings, StoreSettings,

@@ -92,13 +92,16 @@ impl Opened {
     }
 }
 
-/// Opens a location: finds its settings, credentials and adapter.
-///
-/// # Errors
-/// `InvalidConfig` for what is wrong or missing in the settings, secrets that can't be read among it;
-/// those of the adapter.
-pub async fn open(location: &Location, stores: &Stores, options: &OpenOptions) -> Result<Opened> {
-    all::open(location, stores, options)
-        .await
-        .map_err(|error| error.during(Operation::Open).about(location.to_string()))
+impl Stores {
+    /// Opens a location: finds its settings, credentials and adapter. No layer is put around the store; see
+    /// [`Opened::layered`].
+    ///
+    /// # Errors
+    /// `InvalidConfig` for what is wrong or missing in the settings, secrets that can't be read among it, and for an
+    /// adapter that is not compiled in; those of the adapter.
+    pub async fn open(&self, location: &Location, options: &OpenOptions) -> Result<Opened> {
+        all::open(location, self, options)
+            .await
+            .map_err(|error| error.during(Operation::Open).about(location.to_string()))
+    }
 }

@@ -1,30 +1,27 @@
 //! An Azure Blob account.
 
-use cabotage_azure::AzureConfig;
+use cabotage_azure::{AzureConfig, AzureStore};
 use cabotage_core::{Rates, Result};
 use cabotage_http::Renew;
 
-use crate::proxy::{NO_PROXY, PROXY};
+use crate::ambient::{ACCOUNT, CONNECTION_STRING};
+use crate::location::bucket_name;
 use crate::settings::{AzureCredentials, AzureSettings, invalid};
-use crate::show::Variable;
-use crate::{Environment, OpenOptions, SecretSource, http};
+use crate::{Environment, Location, OpenOptions, Opened, SecretSource, http};
 
-const CONNECTION_STRING: &str = "AZURE_STORAGE_CONNECTION_STRING";
-const ACCOUNT: &str = "AZURE_STORAGE_ACCOUNT";
-
-/// What `az://` is told by.
-pub(crate) const VARIABLES: &[Variable] = &[
-    Variable { setting: "connection_string", names: &[CONNECTION_STRING], secret: true },
-    Variable { setting: "account", names: &[ACCOUNT], secret: false },
-    Variable { setting: "account_key", names: &["AZURE_STORAGE_KEY"], secret: true },
-    Variable { setting: "sas_token", names: &["AZURE_STORAGE_SAS_TOKEN"], secret: true },
-    Variable { setting: "proxy", names: PROXY, secret: false },
-    Variable { setting: "no_proxy", names: NO_PROXY, secret: false },
-];
-
-/// The settings of `az://`: the standard variables, which the adapter reads itself.
-pub(crate) fn ambient() -> AzureSettings {
-    AzureSettings { credentials: AzureCredentials::Env, ..AzureSettings::default() }
+/// Opens a container.
+pub(crate) async fn open(
+    settings: &AzureSettings,
+    container: &str,
+    location: &Location,
+    environment: &Environment,
+    options: &OpenOptions,
+) -> Result<Opened> {
+    let container = bucket_name("container", container.to_owned())?;
+    let config = config(settings, &container, environment, options)?;
+    let throttle = config.http.throttle.clone();
+    let store = AzureStore::open(config).await?;
+    Ok(Opened { place: store.place(), throttle, ..Opened::new(store, location) })
 }
 
 /// What the adapter is opened with.
@@ -122,7 +119,7 @@ mod tests {
     #[test]
     fn the_standard_variables_go_to_the_adapter() {
         let vars = [(ACCOUNT, "acct"), ("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", "other.eu")];
-        let config = made(&ambient(), &vars).unwrap();
+        let config = made(&crate::ambient::azure(), &vars).unwrap();
         assert!(matches!(config.credentials, cabotage_azure::AzureCredentials::Ambient(_)));
         assert_eq!(config.http.proxy.as_deref(), Some("http://p:1"));
     }
@@ -139,7 +136,11 @@ mod tests {
                 ("HTTPS_PROXY", "http://p:1"),
                 ("NO_PROXY", "blob.core.windows.net"),
             ];
-            assert_eq!(made(&ambient(), &vars).unwrap().http.proxy.is_some(), through, "{text}");
+            assert_eq!(
+                made(&crate::ambient::azure(), &vars).unwrap().http.proxy.is_some(),
+                through,
+                "{text}"
+            );
         }
     }
 

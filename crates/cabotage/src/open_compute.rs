@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use cabotage_core::Result;
 use cabotage_core::compute::Compute;
-use cabotage_process::{ProcessCompute, ProcessConfig};
 
 use crate::fields;
 use crate::settings::invalid;
@@ -23,7 +22,10 @@ pub fn open_compute(name: &str, state: &Path, supervisor: Vec<OsString>) -> Resu
     match name {
         "process" => {
             let folder = std::path::absolute(state).unwrap_or_else(|_| state.to_owned()).join("process");
-            Ok(Arc::new(ProcessCompute::open(ProcessConfig { folder, supervisor })))
+            Ok(Arc::new(cabotage_process::ProcessCompute::open(cabotage_process::ProcessConfig {
+                folder,
+                supervisor,
+            })))
         }
         _ => Err(invalid(format!("there is no compute '{name}'")).help(fields::suggestion(name, COMPUTES))),
     }

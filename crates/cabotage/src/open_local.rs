@@ -9,11 +9,21 @@ use crate::overlap::canonical;
 use crate::settings::{LocalSettings, invalid};
 use crate::{Location, OpenOptions, Opened, Role, Target};
 
+/// Opens the folder that `name:folder/rest` means.
+pub(crate) async fn beneath(
+    settings: &LocalSettings,
+    bucket: &str,
+    location: &Location,
+    options: &OpenOptions,
+) -> Result<Opened> {
+    open(&path_beneath(settings, bucket, location)?, location, options).await
+}
+
 /// The folder that `name:folder/rest` means, beneath the store's root.
 ///
 /// # Errors
 /// `InvalidConfig` where the location would leave the root.
-pub(crate) fn beneath(settings: &LocalSettings, bucket: &str, location: &Location) -> Result<PathBuf> {
+fn path_beneath(settings: &LocalSettings, bucket: &str, location: &Location) -> Result<PathBuf> {
     let inside = Path::new(bucket).join(location.rest().trim_start_matches('/'));
     if inside.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err(invalid("the location leaves the store's root").help("leave out '..'"));
@@ -60,7 +70,7 @@ mod tests {
     use cabotage_core::{ErrorKind, StorageExt as _};
 
     use super::*;
-    use crate::{Environment, Stores, open as open_any};
+    use crate::{Environment, Stores};
 
     #[test]
     fn a_named_folder_can_not_be_left() {
@@ -75,7 +85,7 @@ mod tests {
         ] {
             let location = Location::parse(text).unwrap();
             let crate::Place::Named { bucket, .. } = location.place() else { panic!("named") };
-            let found = beneath(&settings, bucket, &location);
+            let found = path_beneath(&settings, bucket, &location);
             assert_eq!(found.ok(), path.map(PathBuf::from), "{text}");
         }
     }
@@ -86,17 +96,17 @@ mod tests {
         std::fs::write(base.path().join("f.txt"), "bytes").unwrap();
         let stores = Stores::without_file(Environment::default());
         let at = |name: &str| Location::parse(base.path().join(name).to_str().unwrap()).unwrap();
-        let file = open_any(&at("f.txt"), &stores, &OpenOptions::object()).await.unwrap();
+        let file = stores.open(&at("f.txt"), &OpenOptions::object()).await.unwrap();
         assert_eq!(file.store.read_all(&file.key.unwrap(), 100).await.unwrap(), "bytes");
-        let no_object = open_any(&at(""), &stores, &OpenOptions::object()).await.unwrap_err();
+        let no_object = stores.open(&at(""), &OpenOptions::object()).await.unwrap_err();
         assert!(no_object.to_string().contains("is a folder, and one object is needed"), "{no_object}");
-        let folder = open_any(&at(""), &stores, &OpenOptions::default()).await.unwrap();
+        let folder = stores.open(&at(""), &OpenOptions::default()).await.unwrap();
         assert_eq!((folder.prefix.as_str(), folder.key), ("", None));
         assert_eq!(folder.folder.unwrap(), base.path().canonicalize().unwrap());
-        let missing = open_any(&at("none"), &stores, &OpenOptions::default()).await.unwrap_err();
+        let missing = stores.open(&at("none"), &OpenOptions::default()).await.unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::BucketNotFound, "{missing}");
         let made = OpenOptions { role: Role::Destination, ..OpenOptions::default() };
-        assert!(open_any(&at("new/folder"), &stores, &made).await.is_ok());
+        assert!(stores.open(&at("new/folder"), &made).await.is_ok());
         assert!(base.path().join("new/folder").is_dir());
     }
 }

@@ -2,41 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use cabotage_core::{Rates, Result};
+use cabotage_core::Result;
 use cabotage_http::Renew;
 use cabotage_providers::{Addressing, Profile};
-use cabotage_s3::{CustomerKey, S3Config};
+use cabotage_s3::{CustomerKey, S3Config, S3Store};
 
-use crate::proxy::{NO_PROXY, PROXY};
+use crate::location::bucket_name;
 use crate::settings::{AddressingStyle, IdSource, S3Credentials, S3Settings, invalid};
-use crate::show::Variable;
-use crate::{Environment, OpenOptions, Role, SecretSource, http};
+use crate::{Environment, Location, OpenOptions, Opened, Role, SecretSource, http};
 
-const REGION: &[&str] = &["AWS_REGION", "AWS_DEFAULT_REGION"];
-const ENDPOINT: &[&str] = &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
-
-/// What `s3://` is told by.
-pub(crate) const VARIABLES: &[Variable] = &[
-    Variable { setting: "region", names: REGION, secret: false },
-    Variable { setting: "endpoint", names: ENDPOINT, secret: false },
-    Variable { setting: "access_key_id", names: &["AWS_ACCESS_KEY_ID"], secret: true },
-    Variable { setting: "secret_access_key", names: &["AWS_SECRET_ACCESS_KEY"], secret: true },
-    Variable { setting: "session_token", names: &["AWS_SESSION_TOKEN"], secret: true },
-    Variable { setting: "profile", names: &["AWS_PROFILE"], secret: false },
-    Variable { setting: "proxy", names: PROXY, secret: false },
-    Variable { setting: "no_proxy", names: NO_PROXY, secret: false },
-];
-
-/// The settings of `s3://`: the standard variables.
-pub(crate) fn ambient(environment: &Environment, options: &OpenOptions) -> S3Settings {
-    let text = |names: &[&str]| environment.first(names).map(|(_, value)| value.to_owned());
-    S3Settings {
-        provider: options.s3_provider.clone(),
-        region: text(REGION),
-        endpoint: text(ENDPOINT),
-        credentials: S3Credentials::Env,
-        ..S3Settings::default()
-    }
+/// Opens a bucket.
+pub(crate) async fn open(
+    settings: &S3Settings,
+    bucket: &str,
+    location: &Location,
+    environment: &Environment,
+    options: &OpenOptions,
+) -> Result<Opened> {
+    let bucket = bucket_name("bucket", bucket.to_owned())?;
+    let config = config(settings, &bucket, environment, options)?;
+    let throttle = config.http.throttle.clone();
+    let store = S3Store::open(config).await?;
+    Ok(Opened { place: store.place(), throttle, ..Opened::new(store, location) })
 }
 
 /// What the adapter is opened with.
@@ -52,6 +39,7 @@ pub(crate) fn config(
     options: &OpenOptions,
 ) -> Result<S3Config> {
     let provider = provider(settings, options.role)?;
+    let rates = provider.map(|provider| provider.rates).unwrap_or_default();
     let ambient = matches!(settings.credentials, S3Credentials::Env).then_some(environment);
     let told = settings.endpoint.clone();
     let region = settings.region.as_deref();
@@ -72,14 +60,9 @@ pub(crate) fn config(
             .or(settings.sse_c_key.as_ref())
             .map(|source| customer_key(source, environment))
             .transpose()?,
-        http: http::config(&settings.http, endpoint.as_deref(), ambient, options, rates(provider))?,
+        http: http::config(&settings.http, endpoint.as_deref(), ambient, options, rates)?,
         ..S3Config::new(bucket)
     })
-}
-
-/// How fast the provider wants to be used.
-pub(crate) fn rates(provider: Option<&Profile>) -> Rates {
-    provider.map(|provider| provider.rates).unwrap_or_default()
 }
 
 /// # Errors

@@ -8,7 +8,7 @@ fn environment(vars: &[(&str, &str)]) -> Environment {
 
 fn ambient_config(vars: &[(&str, &str)], options: &OpenOptions) -> Result<S3Config> {
     let environment = environment(vars);
-    config(&ambient(&environment, options), "b", &environment, options)
+    config(&crate::ambient::s3(&environment, options), "b", &environment, options)
 }
 
 fn destination() -> OpenOptions {

@@ -77,6 +77,7 @@ pub(crate) fn canonical(path: &Path) -> Result<PathBuf> {
     Err(wrong("can't be resolved"))
 }
 
+#[cfg(feature = "memory")]
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 use toml::{Table, Value};
 
+use crate::ambient::{AZURE_VARIABLES, S3_VARIABLES};
 use crate::settings::{AzureSettings, HttpSettings, LocalSettings, S3Settings, SSE_C_KEY, StoreSettings};
-use crate::{Environment, SecretSource, Stores, fields, open_azure, open_s3};
+use crate::{Environment, SecretSource, Stores, fields};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,8 +76,8 @@ impl Stores {
             all.extend(self.of_table(&format!("stores.{name}"), table));
             all.extend(kind.into_iter().flat_map(|kind| defaults(&format!("stores.{name}"), kind, table)));
         }
-        all.extend(ambient("s3://", open_s3::VARIABLES, &self.environment));
-        all.extend(ambient("az://", open_azure::VARIABLES, &self.environment));
+        all.extend(ambient("s3://", S3_VARIABLES, &self.environment));
+        all.extend(ambient("az://", AZURE_VARIABLES, &self.environment));
         all
     }
 
@@ -123,7 +124,11 @@ impl Stores {
         if !name.ends_with(&format!(".{SSE_C_KEY}")) || matches!(source, SecretSource::Process(_)) {
             return None;
         }
-        Some(open_s3::customer_key(source, &self.environment).ok()?.id())
+        #[cfg(feature = "s3")]
+        let id = Some(crate::open_s3::customer_key(source, &self.environment).ok()?.id());
+        #[cfg(not(feature = "s3"))]
+        let id = None;
+        id
     }
 }
 
@@ -167,7 +172,7 @@ fn defaults(path: &str, kind: &StoreSettings, table: &Table) -> Vec<Setting> {
 /// What the provider's profile says where the table says nothing.
 fn of_provider(kind: &StoreSettings, name: &str) -> Option<(String, Origin)> {
     let StoreSettings::S3(S3Settings { provider: Some(provider), .. }) = kind else { return None };
-    let rates = open_s3::rates(cabotage_providers::find(provider).ok());
+    let rates = cabotage_providers::find(provider).ok()?.rates;
     (name == "requests_per_second" && !rates.is_none())
         .then(|| (rates.to_string(), Origin::Provider(provider.clone())))
 }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use cabotage_core::{Error, Result};
-use cabotage_memory::MemoryStore;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -20,7 +18,8 @@ pub struct Stores {
     pub(crate) file: Option<PathBuf>,
     pub(crate) stores: BTreeMap<String, StoreSettings>,
     pub(crate) tables: BTreeMap<String, Table>,
-    memory: Mutex<BTreeMap<String, MemoryStore>>,
+    #[cfg(feature = "memory")]
+    memory: std::sync::Mutex<BTreeMap<String, cabotage_memory::MemoryStore>>,
 }
 
 /// What the file holds.
@@ -102,7 +101,7 @@ impl Stores {
                 .insert(name.clone(), StoreSettings::parse(table.clone(), &format!("stores.{name}"), &base)?);
             tables.insert(name, table);
         }
-        Ok(Self { environment, file: Some(path.to_owned()), stores, tables, memory: Mutex::default() })
+        Ok(Self { file: Some(path.to_owned()), stores, tables, ..Self::without_file(environment) })
     }
 
     /// The environment.
@@ -138,9 +137,10 @@ impl Stores {
     }
 
     /// The memory store of that name, the same one each time.
-    pub(crate) fn memory(&self, name: &str) -> MemoryStore {
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.entry(name.to_owned()).or_insert_with(|| MemoryStore::new(name)).clone()
+    #[cfg(feature = "memory")]
+    pub(crate) fn memory(&self, name: &str) -> cabotage_memory::MemoryStore {
+        let mut memory = self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        memory.entry(name.to_owned()).or_insert_with(|| cabotage_memory::MemoryStore::new(name)).clone()
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cabotage::{
-    EndLimits, Environment, Location, OpenOptions, Opened, Role, SecretSource, Stores, Target, open,
-};
+use cabotage::{EndLimits, Environment, Location, OpenOptions, Opened, Role, SecretSource, Stores, Target};
 use cabotage_core::{Error, ErrorKind, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -162,7 +160,7 @@ impl Common {
             sse_c_key: sse_c_key_file.map(|file| SecretSource::File(file.to_owned())),
             limits,
         };
-        open(location, stores, &options).await
+        stores.open(location, &options).await
     }
 }
 

@@ -6,6 +6,8 @@
 //!
 //! [`compute`] holds the contract of what runs jobs beside the data.
 
+#![deny(missing_docs)]
+
 mod access_entry;
 mod attributes;
 mod body;
