@@ -1,7 +1,8 @@
 //! How a run can be watched from outside.
 
 use cabotage_core::Result;
-use cabotage_telemetry::{MetricsAddress, MetricsServer, Watched};
+use cabotage_engine::Stop;
+use cabotage_telemetry::{MetricsAddress, MetricsServer, Notifier, Watched};
 use clap::Args;
 
 use crate::progress::Reporter;
@@ -22,10 +23,11 @@ impl TelemetryArgs {
     /// # Errors
     /// `InvalidConfig` for an address that can't be had.
     pub(crate) async fn start(self, reporter: &Reporter) -> Result<Telemetry> {
-        let Some(address) = self.metrics else { return Ok(Telemetry { metrics: None }) };
+        let notifier = Notifier::of_process();
+        let Some(address) = self.metrics else { return Ok(Telemetry { metrics: None, notifier }) };
         let server = MetricsServer::bind(address.check(self.metrics_allow_remote)?).await?;
         reporter.say(&format!("metrics are at {}", server.url()));
-        Ok(Telemetry { metrics: Some(server) })
+        Ok(Telemetry { metrics: Some(server), notifier })
     }
 }
 
@@ -33,16 +35,34 @@ impl TelemetryArgs {
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     metrics: Option<MetricsServer>,
+    /// To systemd, where it started this process.
+    notifier: Option<Notifier>,
 }
 
 impl Telemetry {
+    /// What tells systemd of the run's end.
+    pub(crate) fn notifier(&self) -> Option<Notifier> {
+        self.notifier.clone()
+    }
+
     /// Tells of the run; never ends.
-    pub(crate) async fn follow(self, watched: Watched) {
-        match self.metrics {
-            Some(server) => {
+    pub(crate) async fn follow(self, watched: Watched, stop: &Stop) {
+        let Self { metrics, notifier } = self;
+        let Some(notifier) = notifier else {
+            return match metrics {
+                Some(server) => drop(tokio::join!(server.serve(&watched), watched.pulse.follow(&watched))),
+                None => std::future::pending().await,
+            };
+        };
+        let serve = async {
+            if let Some(server) = metrics {
                 tokio::join!(server.serve(&watched), watched.pulse.follow(&watched));
             }
-            None => std::future::pending().await,
-        }
+        };
+        let end = async {
+            stop.drain.cancelled().await;
+            notifier.stopping();
+        };
+        tokio::join!(serve, notifier.follow(&watched), end);
     }
 }

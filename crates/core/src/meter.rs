@@ -58,6 +58,7 @@ impl RequestEnd {
 /// Counts the requests of one store.
 #[derive(Debug)]
 pub struct RequestMeter {
+    begun: AtomicU64,
     of: [OfOperation; Operation::ALL.len()],
 }
 
@@ -81,7 +82,7 @@ impl OfOperation {
 
 impl Default for RequestMeter {
     fn default() -> Self {
-        Self { of: [const { OfOperation::new() }; Operation::ALL.len()] }
+        Self { begun: AtomicU64::new(0), of: [const { OfOperation::new() }; Operation::ALL.len()] }
     }
 }
 
@@ -102,6 +103,19 @@ pub struct Latencies {
 impl RequestMeter {
     /// The bounds of latencies in milliseconds.
     pub const BOUNDS: [u64; 14] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000];
+
+    /// Counts a request that is about to be sent.
+    pub fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were begun and have not ended.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        let ended: u64 =
+            self.of.iter().flat_map(|of| &of.ends).map(|count| count.load(Ordering::Relaxed)).sum();
+        self.begun.load(Ordering::Relaxed).saturating_sub(ended)
+    }
 
     /// Counts a request that was sent and has ended, after so long.
     pub fn note(&self, operation: Operation, end: RequestEnd, took: Duration) {
@@ -188,9 +202,11 @@ mod tests {
     #[test]
     fn latencies_add_up() {
         let meter = RequestMeter::default();
+        (0..7).for_each(|_| meter.begin());
         for millis in [1, 2, 3, 700, 90_000] {
             meter.note(Operation::Read, RequestEnd::Status(200), Duration::from_millis(millis));
         }
+        assert_eq!(meter.in_flight(), 2);
         let told = meter.latencies();
         let [read] = told.as_slice() else { panic!("{told:?}") };
         assert_eq!((read.operation, read.count), (Operation::Read, 5));

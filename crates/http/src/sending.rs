@@ -15,6 +15,7 @@ pub(crate) struct Sending<'a> {
 
 impl<'a> Sending<'a> {
     pub(crate) fn new(meter: &'a RequestMeter, operation: Operation) -> Self {
+        meter.begin();
         Self { meter, operation, begun: Instant::now(), end: RequestEnd::Dropped }
     }
 

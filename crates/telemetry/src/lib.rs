@@ -5,12 +5,14 @@
 
 mod address;
 mod metrics;
+mod notify;
 mod pulse;
 mod server;
 mod watched;
 
 pub use address::MetricsAddress;
 pub use metrics::exposition;
+pub use notify::Notifier;
 pub use pulse::Pulse;
 pub use server::MetricsServer;
 pub use watched::{Watched, WatchedEnd};

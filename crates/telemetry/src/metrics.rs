@@ -122,6 +122,8 @@ impl Reading {
             })
         });
         page.counters("requests", "Requests sent, those sent again included, by how each ended", ends)?;
+        let out = meters.iter().map(|(end, meter)| (vec![("end", *end)], float(meter.in_flight())));
+        page.gauges("requests_in_flight", "Requests that have no reply yet", out)?;
         let help = "How long a request took up to the head of its reply, or its failure";
         let mut family =
             page.0.encode_descriptor("request_duration_seconds", help, None, MetricType::Histogram)?;

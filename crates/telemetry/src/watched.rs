@@ -49,20 +49,30 @@ impl Watched {
         Self { progress, ends, state_dir, pulse: Pulse::default(), version, verb }
     }
 
-    /// A number that stays the same only while nothing happens: a request that is answered is something, whatever for.
+    /// A number that stays the same only while nothing happens: a request that is answered is something, whatever for, and so
+    /// is the time for which a limit holds the run back.
     #[must_use]
     pub fn steps(&self) -> u64 {
         let requests = |end: &WatchedEnd| {
             let meter = end.probe.as_ref().and_then(|probe| probe.meter());
             meter.map_or(0, |meter| meter.answered())
         };
-        self.ends.iter().map(requests).fold(self.progress.steps(), u64::wrapping_add)
+        let now = self.progress.snapshot();
+        let held_back = [now.source_limits, now.destination_limits].into_iter().flatten();
+        let held_back = held_back.map(|limited| limited.waited_millis);
+        self.ends.iter().map(requests).chain(held_back).fold(self.progress.steps(), u64::wrapping_add)
     }
 
-    /// Whether the run waits, rightly, for something that isn't in its hands: an end that is down, or a limit it is kept to.
+    /// Whether the run waits, rightly, for something that isn't in its hands: an end that is down, a server that asked to slow
+    /// down, a reply to a request that is out. That one has a timeout of its own.
     #[must_use]
     pub fn waits(&self) -> bool {
         let snapshot = self.progress.snapshot();
-        snapshot.source_down || snapshot.destination_down
+        let waits = |end: &WatchedEnd| {
+            let Some(probe) = &end.probe else { return false };
+            let slowed = probe.traffic().is_some_and(|traffic| traffic.limit.is_some());
+            slowed || probe.meter().is_some_and(|meter| meter.in_flight() > 0)
+        };
+        snapshot.source_down || snapshot.destination_down || self.ends.iter().any(waits)
     }
 }

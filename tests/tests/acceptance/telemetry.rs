@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ crate::cases! {
     a_comparison_is_watched_too needs [],
     metrics_are_for_this_machine_alone needs [],
     an_address_in_use_is_told_before_the_run needs [],
+    the_service_manager_is_told needs [],
+    the_service_manager_is_told_of_an_interruption needs [],
 }
 
 const SMALL: usize = 60;
@@ -147,4 +151,55 @@ fn an_address_in_use_is_told_before_the_run() {
     let run = home.migrate(&home.text("in"), &home.text("out"), &["--metrics", &address]).run;
     one_line(&run, 2, &[&address, "in use", "port 0"]);
     assert!(!home.path("out").exists() && !home.path("state").exists(), "nothing was begun");
+}
+
+/// A service manager's ear: what it is told, as it comes. The system keeps few messages that nobody has read.
+fn manager(home: Home, watchdog: &str) -> (Home, Receiver<String>) {
+    let socket = UnixDatagram::bind(home.path("notify")).unwrap();
+    let (sender, heard) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length) = socket.recv(&mut buffer) {
+            let _ = sender.send(String::from_utf8_lossy(&buffer[..length]).into_owned());
+        }
+    });
+    let place = home.text("notify");
+    (home.variable("NOTIFY_SOCKET", &place).variable("WATCHDOG_USEC", watchdog), heard)
+}
+
+/// All that the manager is told up to the end.
+fn told(heard: &Receiver<String>) -> Vec<String> {
+    let mut told = Vec::new();
+    while told.last().is_none_or(|line| line != "STOPPING=1") {
+        told.push(heard.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("no end: {told:?}")));
+    }
+    told
+}
+
+/// Begin, status, life, end: in that order, and each of begin and end once. A limit is a wait that is right.
+fn the_service_manager_is_told() {
+    let (home, heard) = manager(Home::new(), "200000");
+    generate(&home.path("in"), 3, 55);
+    std::fs::write(home.path("in/large"), vec![7; 1 << 20]).unwrap();
+    let _ = home.migrate(&home.text("in"), &home.text("out"), &["--bandwidth", "1MiB/s"]).expect(0);
+    let told = told(&heard);
+    assert_eq!(told.first().map(String::as_str), Some("READY=1"), "{told:?}");
+    let count = |text: &str| told.iter().filter(|line| *line == text).count();
+    assert_eq!(count("READY=1"), 1, "{told:?}");
+    assert!(!heard.try_iter().any(|line| line == "STOPPING=1"), "the end is told once");
+    assert!(count("WATCHDOG=1") > 1, "{told:?}");
+    assert!(told.iter().any(|line| line.starts_with("STATUS=3 of 4")), "{told:?}");
+    assert!(!told.iter().any(|line| line.contains("large")), "no names: {told:?}");
+}
+
+fn the_service_manager_is_told_of_an_interruption() {
+    let (home, heard) = manager(Home::new(), "0");
+    generate(&home.path("in"), 400, 56);
+    let running = home.start(&home.text("in"), &home.text("out"), &["--bandwidth", "64KiB/s"]);
+    assert_eq!(heard.recv().unwrap(), "READY=1");
+    running.signal("TERM");
+    let done = home.finished(running.wait()).expect(130);
+    assert!(done.count("verified") < 400);
+    let told = told(&heard);
+    assert!(!told.contains(&"WATCHDOG=1".to_owned()), "it has no watchdog: {told:?}");
 }
