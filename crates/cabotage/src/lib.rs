@@ -12,6 +12,33 @@
 //! # }
 //! ```
 //!
+//! Streams: [`reader`] gives `AsyncRead`, [`writer`] `AsyncWrite`, [`Storage::read`] a `Stream` of bytes.
+//!
+//! ```
+//! # #[cfg(feature = "memory")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use cabotage::{Key, RangesOptions, ReadOptions, StorageExt as _, WriterOptions};
+//! use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+//!
+//! let store = cabotage::open("memory://m").await?;
+//! let key = Key::new("log")?;
+//! let mut writer = cabotage::writer(store.clone(), key.clone(), WriterOptions::default());
+//! writer.write_all(b"one line\n").await?;
+//! writer.shutdown().await?; // now it is there; dropped before, nothing would be left
+//!
+//! let mut text = String::new();
+//! cabotage::reader(&*store, &key, ReadOptions::default()).await?.read_to_string(&mut text).await?;
+//! assert_eq!(text, "one line\n");
+//!
+//! let words = store.read_ranges(&key, &[4..8, 0..3], &ReadOptions::default(), RangesOptions::default()).await?;
+//! assert_eq!(words, ["line", "one"]);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "memory"))]
+//! # fn main() {}
+//! ```
+//!
 //! # Features
 //!
 //! Each adapter is a feature: `s3`, `azure`, `local`, `memory` (stores) and `process` (runs jobs). All are on by default;
@@ -50,12 +77,15 @@ mod open_s3;
 mod overlap;
 mod proxy;
 mod rates;
+mod reader;
 mod secret_source;
 mod service;
 mod settings;
 mod show;
 mod stores;
 mod units;
+mod writer;
+mod writer_task;
 
 pub use cabotage_core::*;
 pub use cabotage_layers::ResumePolicy;
@@ -67,6 +97,7 @@ pub use open::{OpenOptions, Opened, Role, Target};
 pub use open_compute::{COMPUTES, open_compute, supervise_job};
 pub use overlap::{refuse_inside, refuse_overlap, refuse_sidecars_in};
 pub use rates::{Bandwidth, EndLimits, RequestRate};
+pub use reader::{ObjectReader, reader};
 pub use secret_source::SecretSource;
 pub use service::{Access, Layers, open, open_read_only};
 pub use settings::{
@@ -76,3 +107,4 @@ pub use settings::{
 pub use show::{Origin, Setting};
 pub use stores::Stores;
 pub use units::{ByteSize, TimeSpan};
+pub use writer::{ObjectWriter, WriterOptions, writer};

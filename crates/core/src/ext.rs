@@ -1,12 +1,14 @@
 //! Conveniences for callers.
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
 
 use crate::{
-    Detail, Error, ErrorKind, Key, ObjectInfo, Operation, Payload, ReadOptions, Result, Storage,
-    WriteOptions, Written,
+    Detail, Error, ErrorKind, Key, ObjectInfo, Operation, Payload, RangesOptions, ReadOptions, Result,
+    Storage, WriteOptions, Written, ranges,
 };
 
 /// What callers get on every [`Storage`].
@@ -40,6 +42,25 @@ pub trait StorageExt: Storage {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Several ranges of one object, in the order asked for. Near ones are read by one request (see [`RangesOptions`]),
+    /// all under the conditions given, whose own range isn't looked at. Ranges may overlap; an empty one is read without a
+    /// request. All that is read is held in memory, gaps included.
+    ///
+    /// # Errors
+    /// `PreconditionFailed` for a range that ends past the object's end; `SourceChanged` where the replies are of different
+    /// states of the object; those of [`Storage::read`].
+    async fn read_ranges(
+        &self,
+        key: &Key,
+        ranges: &[Range<u64>],
+        conditions: &ReadOptions,
+        options: RangesOptions,
+    ) -> Result<Vec<Bytes>> {
+        ranges::read_ranges(self, key, ranges, conditions, options)
+            .await
+            .map_err(|error| error.during(Operation::Read).on(key))
     }
 
     /// Writes bytes with default options.

@@ -28,6 +28,7 @@ mod object;
 mod options;
 mod page_guard;
 mod probe;
+mod ranges;
 mod remnant;
 mod secret;
 mod storage;
@@ -58,6 +59,7 @@ pub use options::{
 };
 pub use page_guard::PageGuard;
 pub use probe::{Access, ObjectLock, Probe, Traffic, Versioning, probe_digest, settle_digest_probe};
+pub use ranges::RangesOptions;
 pub use remnant::{Remnant, RemnantKind, RemnantStream};
 pub use secret::Secret;
 pub use storage::{Storage, StoreId, StorePlace};
