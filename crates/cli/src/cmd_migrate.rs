@@ -7,6 +7,7 @@ use cabotage_core::Result;
 use cabotage_engine::{KeysFile, Options};
 use clap::Args;
 
+use crate::cmd_shards::ShardArgs;
 use crate::delete_args::DeleteArgs;
 use crate::exit_code::Exit;
 use crate::job_args::JobArgs;
@@ -32,6 +33,8 @@ pub(crate) struct MigrateArgs {
     /// Copy at most so many objects, then end
     #[arg(long, value_name = "N")]
     max_objects: Option<u64>,
+    #[command(flatten)]
+    shard: ShardArgs,
     #[command(flatten)]
     delete: DeleteArgs,
     /// Go on with a job that a cut-over has closed
@@ -63,6 +66,7 @@ fn options(args: &MigrateArgs, environment: &Environment) -> Result<Options> {
     options.archived_list = names(&args.archived_list);
     options.max_objects = args.max_objects;
     options.delete = args.delete.policy();
+    options.shard = args.shard.shard()?;
     options.reopen = args.reopen;
     options.dry_run = args.dry_run;
     Ok(options)

@@ -12,6 +12,7 @@ mod cmd_ls;
 mod cmd_migrate;
 mod cmd_retry;
 mod cmd_runs;
+mod cmd_shards;
 mod cmd_status;
 mod cmd_uploads;
 mod cmd_verify;
@@ -95,6 +96,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
             Command::Cat(args) => Box::pin(cmd_cat::run(args, &cli.common)).await,
             Command::CheckAccess(args) => Box::pin(cmd_check_access::run(args, &cli.common)).await,
             Command::Ledger(args) => Box::pin(cmd_ledger::run(args, &cli.common, screen)).await,
+            Command::Shards(args) => cmd_shards::run(args, &cli.common).await,
             Command::Job(args) => cmd_job::run(args, &cli.common).await,
             Command::Config(args) => cmd_config::run(args, &cli.common),
         }

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     cmd_cat, cmd_check_access, cmd_config, cmd_cutover, cmd_failures, cmd_head, cmd_job, cmd_ledger, cmd_ls,
-    cmd_migrate, cmd_retry, cmd_runs, cmd_status, cmd_uploads, cmd_verify, exit_code,
+    cmd_migrate, cmd_retry, cmd_runs, cmd_shards, cmd_status, cmd_uploads, cmd_verify, exit_code,
 };
 
 /// Moves datasets between object stores and disks, verified.
@@ -63,6 +63,8 @@ pub(crate) enum Command {
     CheckAccess(cmd_check_access::CheckAccessArgs),
     /// Looks after ledgers, which tell what is done.
     Ledger(Box<cmd_ledger::LedgerArgs>),
+    /// Divides a job into parts that several processes or machines move.
+    Shards(cmd_shards::ShardsArgs),
     /// Runs jobs beside the data: starts, watches and ends them.
     Job(cmd_job::JobArgs),
     /// Shows the configuration.

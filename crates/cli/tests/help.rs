@@ -29,6 +29,7 @@ fn help_texts() {
         ("ledger-rebuild", &["ledger", "rebuild", "--help"]),
         ("ledger-show", &["ledger", "show", "--help"]),
         ("ledger-backup", &["ledger", "backup", "--help"]),
+        ("shards-plan", &["shards", "plan", "--help"]),
         ("job", &["job", "--help"]),
         ("job-submit", &["job", "submit", "--help"]),
         ("job-status", &["job", "status", "--help"]),

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use serde::Serialize;
 
 use crate::decide::{change, is_as_written};
-use crate::join::{Candidate, JoinSide, Joined};
+use crate::join::{Candidate, JoinSide, Joined, Span};
 use crate::ranges::{self, Ends};
 use crate::rules::open_ledger;
 use crate::run::run_as;
@@ -195,7 +195,7 @@ async fn compare(
 ) -> Result<Cutover> {
     let mut cutover = Cutover::default();
     let ends = Ends { source: &job.source, destination: &job.destination };
-    let mut names = ranges::joined(ends, ledger, &job.options.state_dir, false);
+    let mut names = ranges::joined(ends, ledger, &job.options.state_dir, false, Span::default());
     loop {
         let next = tokio::select! {
             biased;

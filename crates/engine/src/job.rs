@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sidecar::Sidecars;
 use crate::{
-    DeletePolicy, Invocation, KeysFile, LedgerOptions, LossPolicy, Selection, TypedCommand, Verdict,
+    DeletePolicy, Invocation, KeysFile, LedgerOptions, LossPolicy, Selection, Shard, TypedCommand, Verdict,
 };
 
 /// One end of a migration.
@@ -67,6 +67,9 @@ impl Job {
         for sidecar in keep.iter().chain(restore) {
             refuse_nested(sides[0], ("sidecar location", sidecar))?;
             refuse_nested(sides[1], ("sidecar location", sidecar))?;
+        }
+        if let Some(shard) = &self.options.shard {
+            shard.check(&self.source)?;
         }
         self.options.check()
     }
@@ -170,6 +173,8 @@ pub struct Options {
     pub invocation: Option<Invocation>,
     /// The run of which some troubles are tried again by this one.
     pub retry_of: Option<i64>,
+    /// Only these names, with a ledger of their own.
+    pub shard: Option<Shard>,
     /// Decide and report, write nothing.
     pub dry_run: bool,
     /// Folder of the ledgers.
@@ -213,6 +218,7 @@ impl Options {
             command: None,
             invocation: None,
             retry_of: None,
+            shard: None,
             dry_run: false,
             state_dir,
             ledger: LedgerOptions::default(),
@@ -228,6 +234,11 @@ impl Options {
         LossPolicy::new(self.accept_losses.clone(), self.sidecars.keep.is_some())
     }
 
+    /// What lies beside the objects belongs to no name: the first shard counts it for all.
+    pub(crate) fn counts_remnants(&self) -> bool {
+        self.count_remnants && self.shard.as_ref().is_none_or(|shard| shard.id.number.number == 1)
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         let refuse = |message: String| Err(Error::new(ErrorKind::InvalidConfig, message));
         if self.concurrency == 0 || self.concurrency > 4096 {
@@ -241,6 +252,11 @@ impl Options {
         }
         if self.delete.is_some() && (self.max_objects.is_some() || self.selection.keys_from.is_some()) {
             return refuse("--delete needs the whole source: leave --keys-from and --max-objects out".into());
+        }
+        let whole =
+            self.max_objects.is_some() || self.selection.keys_from.is_some() || self.acl_export.is_some();
+        if self.shard.is_some() && whole {
+            return refuse("--keys-from, --max-objects and --acl-export need the whole job: leave them out of a shard's run".into());
         }
         if self.delete.is_some_and(|policy| policy.max_shrink > 100) {
             return refuse("--max-shrink is over 100 percent".into());

@@ -53,6 +53,7 @@ mod rules;
 mod run;
 mod run_log;
 mod selection;
+mod shards;
 mod sidecar;
 mod slot;
 mod tally;
@@ -94,6 +95,7 @@ pub use report::{Counts, Ending, FailureGroup, Guards, Levels, LossCount, Report
 pub use rules::LedgerOptions;
 pub use run::run;
 pub use selection::{KeysFile, Selection};
+pub use shards::{PlannedShard, Shard, ShardNumber, ShardPlan, plan_shards};
 pub use sidecar::Sidecars;
 pub use typed::TypedCommand;
 pub use uploads::UploadCounts;

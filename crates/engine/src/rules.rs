@@ -22,6 +22,11 @@ impl Side {
         self.place.clone().unwrap_or_else(|| StorePlace::unmoving(self.store.id()))
     }
 
+    /// The store and the prefix, as a ledger names them.
+    pub(crate) fn identity(&self) -> String {
+        format!("{}/{}", self.place().identity, self.prefix)
+    }
+
     fn end(&self) -> JobEnd {
         let StorePlace { identity, endpoint } = self.place();
         let key_id = self.store.capabilities().customer_key.clone();
@@ -84,8 +89,7 @@ impl JobIdentity {
     /// That of the job between these two ends.
     #[must_use]
     pub fn between(source: &Side, destination: &Side) -> Self {
-        let place = |side: &Side| format!("{}/{}", side.place().identity, side.prefix);
-        Self { source: place(source), destination: place(destination) }
+        Self { source: source.identity(), destination: destination.identity() }
     }
 }
 
@@ -98,9 +102,15 @@ fn former(source: &Side, destination: &Side) -> JobIdentity {
 fn ledger_job(job: &Job) -> LedgerJob {
     let options = &job.options;
     let (include, exclude) = options.selection.patterns();
+    let (mut identity, mut former) =
+        (JobIdentity::between(&job.source, &job.destination), former(&job.source, &job.destination));
+    if let Some(shard) = &options.shard {
+        identity = shard.id.of_job(&identity);
+        former = identity.clone();
+    }
     LedgerJob {
-        identity: JobIdentity::between(&job.source, &job.destination),
-        former: former(&job.source, &job.destination),
+        identity,
+        former,
         rules: FrozenJob {
             source: job.source.end(),
             destination: job.destination.end(),

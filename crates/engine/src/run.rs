@@ -96,7 +96,7 @@ pub(crate) async fn run_as(
         run_log::watch_space(&context, Arc::clone(&observer)),
     );
     let counting =
-        Counting::start(&context.source, &context.options.selection, context.options.count_remnants);
+        Counting::start(&context.source, &context.options.selection, context.options.counts_remnants());
     let candidates = candidates(&context, outcomes.clone(), &observer).await?;
     let mut dispatcher = Dispatcher::new(context.clone(), halts, outcomes, intents, Arc::clone(&observer));
     let ended = dispatcher.dispatch(candidates).await;
@@ -209,7 +209,8 @@ async fn candidates(
     // The first so many objects are the first by name.
     let ordered = context.options.max_objects.is_some();
     let ends = Ends { source, destination };
-    Ok(ranges::joined(ends, context.ledger.clone(), &context.options.state_dir, ordered))
+    let span = context.options.shard.as_ref().map(|shard| shard.span.clone()).unwrap_or_default();
+    Ok(ranges::joined(ends, context.ledger.clone(), &context.options.state_dir, ordered, span))
 }
 
 async fn conclude(

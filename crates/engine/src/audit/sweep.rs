@@ -12,7 +12,7 @@ use super::proof::{Examined, Finding, FindingKind};
 use super::tally::Tally;
 use crate::Ledger;
 use crate::dispatch::{GRACE, Halts};
-use crate::join::{JoinSide, Joined};
+use crate::join::{JoinSide, Joined, Span};
 use crate::ranges::{self, Ends};
 
 /// What became of one name.
@@ -69,7 +69,7 @@ pub(super) async fn sweep(context: &Arc<Context>, ledger: &Ledger, halts: &Halts
 
 fn names(context: &Context, ledger: &Ledger) -> BoxStream<'static, Result<Joined>> {
     let ends = Ends { source: &context.source, destination: &context.destination };
-    ranges::joined(ends, ledger.clone(), &context.options.state_dir, false)
+    ranges::joined(ends, ledger.clone(), &context.options.state_dir, false, Span::default())
 }
 
 /// A task of its own, so that hashing uses all processors.

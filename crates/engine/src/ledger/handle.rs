@@ -15,7 +15,7 @@ use super::lock::Lock;
 use super::reader::{self, Query};
 use super::space::Space;
 use super::writer::{Change, Request, Writer};
-use super::{JobIdentity, LedgerJob, filesystem, former, freeze, schema};
+use super::{JobIdentity, LedgerJob, divided, filesystem, former, freeze, schema};
 
 /// Requests that may wait; more callers wait for a place.
 const QUEUE: usize = 4096;
@@ -95,8 +95,10 @@ impl Ledger {
         }
         let path = Self::file(state_dir, job);
         let lock = Lock::take(&path.with_extension("lock"))?;
+        let division = divided::check(state_dir, job, path.exists())?;
         former::take_over(&Self::file(state_dir, former), &path)?;
         let mut conn = schema::open_for_writing(&path, job, former)?;
+        drop(division);
         check(&mut conn).map_err(|failure| failure.at(&path))?;
         let read_conn = schema::open_for_reading(&path)?;
         let (changes, requests) = mpsc::channel(QUEUE);

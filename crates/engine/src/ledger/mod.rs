@@ -5,6 +5,7 @@
 
 mod at_work;
 mod changes;
+mod divided;
 mod error;
 mod filesystem;
 mod former;

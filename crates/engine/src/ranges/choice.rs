@@ -32,7 +32,12 @@ pub(super) fn cut(witness: &str, told: &str, through: Option<&str>) -> Option<St
         None => behind(half(told, len, seen))?,
     };
     let between = cut.as_str() > told && through.is_none_or(|through| cut.as_str() < through);
-    (between && cut.chars().all(|c| c <= LAST)).then_some(cut)
+    (between && is_in_both_orders(&cut)).then_some(cut)
+}
+
+/// Whether the same names come after it by bytes and by UTF-16.
+pub(super) fn is_in_both_orders(name: &str) -> bool {
+    name.chars().all(|c| c <= LAST)
 }
 
 /// How much is left to choose from: bytes that all names of the rest share. Fewer are wider.

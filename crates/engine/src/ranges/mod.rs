@@ -55,17 +55,18 @@ impl Division {
     pub(crate) const NONE: Self = Self { most: 1, page: 1 };
 }
 
-/// All that the three inputs tell, joined: in order within each range, and the ranges as they come.
+/// All that the three inputs tell within the span, joined: in order within each range, and the ranges as they come.
 ///
 /// Must be polled inside a Tokio runtime. Memory is that of [`MOST`] joins, and 8 bytes for each name that is no key.
 ///
 /// # Errors
 /// Those of [`Join`]; after an error nothing follows.
-pub(crate) fn in_ranges(
+pub(crate) fn in_span(
     sources: impl Sources + 'static,
     division: Division,
+    span: Span,
 ) -> BoxStream<'static, Result<Joined>> {
-    batches(Ranges::new(sources, division)).flat_map(stream::iter).boxed()
+    batches(Ranges::within(sources, division, span)).flat_map(stream::iter).boxed()
 }
 
 fn batches<S: Sources>(ranges: Ranges<S>) -> impl Stream<Item = Vec<Result<Joined>>> + Send {
@@ -99,19 +100,20 @@ struct Ranges<S> {
     told: u64,
     bad: BadKeys,
     over: bool,
+    whole: Span,
 }
 
 impl<S: Sources> Ranges<S> {
-    fn new(sources: S, division: Division) -> Self {
+    fn within(sources: S, division: Division, whole: Span) -> Self {
         let (ranges, bad) = (Vec::with_capacity(division.most), BadKeys::default());
-        Self { sources, division, ranges, turn: 0, begun: 0, told: 0, bad, over: false }
+        Self { sources, division, ranges, turn: 0, begun: 0, told: 0, bad, over: false, whole }
     }
 
     /// What the next range has at hand; empty at the end.
     fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Result<Joined>>> {
         if self.begun == 0 {
-            let whole = Span::default();
-            self.begin(self.sources.open(None), whole, None);
+            let whole = self.whole.clone();
+            self.begin(self.sources.open(whole.after.as_deref()), whole, None);
         }
         while !self.over {
             if let Some(batch) = self.poll_ranges(cx) {

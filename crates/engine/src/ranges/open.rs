@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cabotage_core::{Capabilities, Key, ListOrder, ListScope, ListStream, Operation, Result, Storage};
+use cabotage_core::{
+    Capabilities, Key, ListItem, ListOrder, ListScope, ListStream, Operation, Result, Storage,
+};
+use futures::future::ready;
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 
-use super::{Division, MOST, Sources, in_ranges};
-use crate::join::{Inputs, Joined};
+use super::{Division, MOST, Sources, choice, in_span};
+use crate::join::{Inputs, Joined, Span};
 use crate::ledger::row_stream;
 use crate::order::{SpillOptions, in_byte_order};
 use crate::{Ledger, Side};
@@ -24,19 +27,20 @@ pub(crate) struct Ends<'a> {
 
 /// Both listings and the ledger, by name; in several ranges at once, unless the names have to come in one order.
 ///
-/// A store that lists only from the beginning, or in no order, or without asking a server for pages, is read as one range.
+/// Only names of the span. A store that lists only from the beginning, or in no order, or without asking a server for pages, is read as one range.
 pub(crate) fn joined(
     ends: Ends<'_>,
     ledger: Ledger,
     state_dir: &Path,
     ordered: bool,
+    span: Span,
 ) -> BoxStream<'static, Result<Joined>> {
-    let (source, destination) = (Listing::of(ends.source), Listing::of(ends.destination));
+    let (source, destination) = (Listing::of(ends.source, &span), Listing::of(ends.destination, &span));
     let pages = source.page().zip(destination.page()).filter(|_| !ordered);
     let division = pages.map_or(Division::NONE, |(a, b)| Division { most: MOST, page: a.max(b) });
     let mut spill = SpillOptions::in_folder(state_dir);
     spill.held /= division.most;
-    in_ranges(Listings { source, destination, ledger, spill }, division)
+    in_span(Listings { source, destination, ledger, spill }, division, span)
 }
 
 struct Listings {
@@ -68,11 +72,14 @@ struct Listing {
     store: Arc<dyn Storage>,
     prefix: String,
     label: String,
+    /// Which names are wanted.
+    span: Span,
 }
 
 impl Listing {
-    fn of(side: &Side) -> Self {
-        Self { store: Arc::clone(&side.store), prefix: side.prefix.clone(), label: side.label.clone() }
+    fn of(side: &Side, span: &Span) -> Self {
+        let (prefix, label) = (side.prefix.clone(), side.label.clone());
+        Self { store: Arc::clone(&side.store), prefix, label, span: span.clone() }
     }
 
     /// Names that a page tells, where listings are pages and can begin at any name.
@@ -90,13 +97,39 @@ impl Listing {
         self.key(name).is_ok_and(|key| self.store.capabilities().accepts(&key).is_ok())
     }
 
-    /// What lies under the prefix after that name, by the bytes of the names.
+    /// Whether the store lists the same names after that one as the bytes of names tell.
+    fn begins_at(&self, name: &str) -> bool {
+        let agreed = match self.store.capabilities().list_order {
+            ListOrder::Bytes => true,
+            ListOrder::Utf16 => choice::is_in_both_orders(name),
+            ListOrder::None => false,
+        };
+        agreed && self.takes(name)
+    }
+
+    /// What lies under the prefix after that name, by the bytes of the names. Where the store can't begin there, what it lists
+    /// before is passed over.
     fn open(&self, after: Option<&str>, spill: &SpillOptions) -> ListStream {
         let order = self.store.capabilities().list_order;
         let (prefix, label) = (&self.prefix, self.label.clone());
-        let after = after.and_then(|name| self.key(name).ok());
-        let listed = self.store.list(ListScope { after, ..ListScope::prefix(prefix) });
+        let begin = after.filter(|name| self.begins_at(name)).and_then(|name| self.key(name).ok());
+        let span = Span { after: after.map(Arc::from), through: self.span.through.clone() };
+        let passed = begin.is_none() && after.is_some();
+        let listed = self.store.list(ListScope { after: begin, ..ListScope::prefix(prefix) });
         let listed = listed.map_err(move |error| error.during(Operation::List).about(&label)).boxed();
+        let length = prefix.len();
+        // Names that are no keys have no place in a join: here alone it can be told whose they are.
+        let wanted = move |item: &ListItem| match item {
+            ListItem::BadKey(raw) => span.holds(raw.as_bytes().get(length..).unwrap_or_default()),
+            ListItem::Object(info) if passed => info
+                .key
+                .as_str()
+                .get(length..)
+                .is_none_or(|name| span.after.as_deref().is_none_or(|after| name > after)),
+            _ => true,
+        };
         in_byte_order(listed, order, prefix.clone(), spill.clone())
+            .try_filter(move |item| ready(wanted(item)))
+            .boxed()
     }
 }

@@ -159,6 +159,10 @@ fn shape(joined: Joined) -> (String, [bool; 3]) {
     }
 }
 
+fn in_ranges(sources: impl Sources + 'static, division: Division) -> BoxStream<'static, Result<Joined>> {
+    in_span(sources, division, Span::default())
+}
+
 const EAGER: Division = Division { most: MOST, page: 1 };
 
 /// Whatever is cut and whenever: the ranges tell what one join tells, each name once.
@@ -199,7 +203,7 @@ async fn each_range_is_in_order_and_they_are_few() {
     let mut random = StdRng::seed_from_u64(7);
     let names: BTreeSet<String> = (0..5_000).map(|_| ordinary(&mut random)).collect();
     let (source, none) = (Named::new(names, ListOrder::Bytes, 1), Named::new([], ListOrder::Bytes, 1));
-    let mut ranges = Ranges::new(opening(&source, &none, &none), EAGER);
+    let mut ranges = Ranges::within(opening(&source, &none, &none), EAGER, Span::default());
     let mut last = BTreeMap::<u64, String>::new();
     let mut most = 0;
     loop {

@@ -1,0 +1,117 @@
+//! A job divided by names into shards that other processes can own whole.
+
+mod make;
+mod plan;
+mod sketch;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use cabotage_core::{Error, ErrorKind, Result};
+
+use crate::JobIdentity;
+use crate::join::Span;
+pub use make::plan_shards;
+pub use plan::{PlannedShard, ShardPlan};
+
+/// What an identity of a shard's ledger has behind that of the job. A job's own ends in a slash.
+const MARK: &str = " (shard ";
+
+/// Which of how many: `2/4`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ShardNumber {
+    /// From 1.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+impl FromStr for ShardNumber {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let parts = text.split_once('/').and_then(|(number, of)| {
+            let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+            (is_plain(number) && is_plain(of)).then_some(())?;
+            Some(Self { number: number.parse().ok()?, of: of.parse().ok()? })
+        });
+        parts.filter(|shard| (1..=shard.of).contains(&shard.number)).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidConfig, format!("'{text}' is no shard"))
+                .help("write its number, from 1, and how many there are: 1/4 to 4/4")
+        })
+    }
+}
+
+impl fmt::Display for ShardNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+/// One shard of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    pub(crate) id: ShardId,
+    pub(crate) span: Span,
+    pub(crate) source: String,
+}
+
+impl Shard {
+    /// Which one it is.
+    #[must_use]
+    pub fn number(&self) -> ShardNumber {
+        self.id.number
+    }
+
+    /// Whether that name belongs to it.
+    #[must_use]
+    pub fn owns(&self, name: &str) -> bool {
+        self.span.holds(name.as_bytes())
+    }
+}
+
+/// Which shard of which plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShardId {
+    pub number: ShardNumber,
+    /// The beginning of the plan's digest.
+    pub plan: String,
+}
+
+impl ShardId {
+    /// The identity of the shard's own ledger.
+    pub(crate) fn of_job(&self, job: &JobIdentity) -> JobIdentity {
+        let destination = format!("{}{MARK}{} of plan {})", job.destination, self.number, self.plan);
+        JobIdentity { source: job.source.clone(), destination }
+    }
+
+    /// The job that a ledger belongs to, and the shard where it is one's.
+    pub(crate) fn split(identity: &JobIdentity) -> (JobIdentity, Option<Self>) {
+        let parsed = identity.destination.rsplit_once(MARK).and_then(|(job, rest)| {
+            let (number, plan) = rest.strip_suffix(')')?.split_once(" of plan ")?;
+            Some((job, Self { number: number.parse().ok()?, plan: plan.to_owned() }))
+        });
+        match parsed {
+            Some((job, shard)) => {
+                (JobIdentity { source: identity.source.clone(), destination: job.to_owned() }, Some(shard))
+            }
+            None => (identity.clone(), None),
+        }
+    }
+}
+
+impl Span {
+    pub(crate) fn new(after: Option<&str>, through: Option<&str>) -> Self {
+        Self { after: after.map(Arc::from), through: through.map(Arc::from) }
+    }
+
+    /// Whether these bytes are within it.
+    pub(crate) fn holds(&self, name: &[u8]) -> bool {
+        self.after.as_deref().is_none_or(|after| after.as_bytes() < name)
+            && self.through.as_deref().is_none_or(|through| name <= through.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests;
