@@ -1,0 +1,145 @@
+//! Reads: conditions, ranges, heads.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use cabotage_core::{
+    Detail, ETag, Error as CoreError, ErrorKind, Key, ReadOptions, ReadRange, Result as CoreResult, Storage,
+    Timestamp,
+};
+use chrono::{DateTime, Utc};
+use futures::StreamExt as _;
+use object_store::path::Path;
+use object_store::{
+    Error, GetOptions, GetRange, GetResult, GetResultPayload, OBJECT_STORE_COALESCE_DEFAULT, Result,
+    coalesce_ranges,
+};
+
+use crate::attributes::told;
+use crate::error::core_error;
+use crate::paths::{key_of, meta};
+
+pub(crate) async fn get(store: &dyn Storage, path: &Path, mut options: GetOptions) -> Result<GetResult> {
+    let key = key_of(path)?;
+    options.if_match = options.if_match.map(|list| quoted(&list));
+    options.if_none_match = options.if_none_match.map(|list| quoted(&list));
+    if options.head && options.version.is_none() {
+        return head(store, &key, path, &options).await;
+    }
+    let asked = match (single(options.if_match.as_ref()), single(options.if_none_match.as_ref())) {
+        (Ok(if_match), Ok(if_none_match)) => read_options(&options, if_match, if_none_match)?,
+        // Lists of ETags and `*` are looked at here, and the read is bound to the state that was seen.
+        _ => {
+            let seen = head(store, &key, path, &options).await?.meta.e_tag;
+            let etag = seen.as_deref().map(ETag::new);
+            ReadOptions { version: options.version.clone(), ..ReadOptions::pinned(range(&options), etag) }
+        }
+    };
+    match store.read(&key, asked).await {
+        Ok(body) => {
+            let at = path.clone();
+            let stream = body.stream.map(move |piece| piece.map_err(|error| core_error(error, &at)));
+            Ok(GetResult {
+                payload: GetResultPayload::Stream(stream.boxed()),
+                meta: meta(path.clone(), &body.info),
+                range: body.range,
+                attributes: told(&body.info),
+            })
+        }
+        Err(error) if error.kind() == ErrorKind::PreconditionFailed => {
+            Err(explained(store, &key, path, &options, error).await)
+        }
+        Err(error) => Err(core_error(error, path)),
+    }
+}
+
+async fn head(store: &dyn Storage, key: &Key, path: &Path, options: &GetOptions) -> Result<GetResult> {
+    let info = store.head(key, Detail::Basic).await.map_err(|error| core_error(error, path))?;
+    let meta = meta(path.clone(), &info);
+    options.check_preconditions(&meta)?;
+    let payload = GetResultPayload::Stream(futures::stream::empty().boxed());
+    Ok(GetResult { payload, range: 0..meta.size, attributes: told(&info), meta })
+}
+
+/// A read refuses a condition and an impossible range alike. Which it was decides the error, so a head looks.
+async fn explained(
+    store: &dyn Storage,
+    key: &Key,
+    path: &Path,
+    options: &GetOptions,
+    error: CoreError,
+) -> Error {
+    match head(store, key, path, options).await {
+        Err(reason) => reason,
+        Ok(_) if options.range.is_some() => Error::Generic { store: "cabotage", source: Box::new(error) },
+        Ok(_) => core_error(error, path),
+    }
+}
+
+/// Ranges near each other in one request; all of one state of the object.
+pub(crate) async fn ranges(store: &dyn Storage, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    let first: Arc<OnceLock<Option<String>>> = Arc::default();
+    let fetch = |range: Range<u64>| {
+        let first = Arc::clone(&first);
+        async move {
+            let result = get(store, path, GetOptions::new().with_range(Some(range))).await?;
+            let etag = result.meta.e_tag.clone();
+            if *first.get_or_init(|| etag.clone()) != etag {
+                let source = "the object changed between two ranges of one read".into();
+                return Err(Error::Precondition { path: path.to_string(), source });
+            }
+            result.bytes().await
+        }
+    };
+    coalesce_ranges(ranges, fetch, OBJECT_STORE_COALESCE_DEFAULT).await
+}
+
+/// Each ETag of a list in quotes.
+fn quoted(list: &str) -> String {
+    let one = |tag: &str| if tag == "*" { tag.to_owned() } else { ETag::new(tag).quoted() };
+    list.split(',').map(|tag| one(tag.trim())).collect::<Vec<_>>().join(", ")
+}
+
+/// The one ETag; an error for a list or `*`.
+fn single(condition: Option<&String>) -> Result<Option<ETag>, ()> {
+    match condition {
+        None => Ok(None),
+        Some(list) if list.contains(',') || list == "*" => Err(()),
+        Some(one) => Ok(Some(ETag::new(one))),
+    }
+}
+
+fn range(options: &GetOptions) -> Option<ReadRange> {
+    Some(match options.range.clone()? {
+        GetRange::Bounded(range) => ReadRange::Bounded { start: range.start, end: range.end },
+        GetRange::Offset(start) => ReadRange::From(start),
+        GetRange::Suffix(last) => ReadRange::Suffix(last),
+    })
+}
+
+/// A time is not looked at beside an ETag (RFC 9110 §13.2.2).
+fn read_options(
+    options: &GetOptions,
+    if_match: Option<ETag>,
+    if_none_match: Option<ETag>,
+) -> Result<ReadOptions> {
+    let time = |at: Option<DateTime<Utc>>| at.map(timestamp).transpose();
+    let wrong = |error: CoreError| Error::Generic { store: "cabotage", source: Box::new(error) };
+    Ok(ReadOptions {
+        range: range(options),
+        if_unmodified_since: time(options.if_unmodified_since.filter(|_| if_match.is_none()))
+            .map_err(wrong)?,
+        if_modified_since: time(options.if_modified_since.filter(|_| if_none_match.is_none()))
+            .map_err(wrong)?,
+        if_match,
+        if_none_match,
+        version: options.version.clone(),
+    })
+}
+
+fn timestamp(at: DateTime<Utc>) -> CoreResult<Timestamp> {
+    let nanos = i32::try_from(at.timestamp_subsec_nanos().min(999_999_999)).unwrap_or(0);
+    Timestamp::new(at.timestamp(), nanos)
+        .map_err(|_| CoreError::new(ErrorKind::InvalidConfig, "a time that is out of range"))
+}
