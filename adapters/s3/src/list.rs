@@ -261,6 +261,9 @@ fn name_of(item: &ListItem) -> Option<&str> {
 
 /// Objects and groups of one page in one order; each keeps its own, so that disorder stays visible.
 fn merge(objects: Vec<ListItem>, groups: Vec<ListItem>) -> Vec<ListItem> {
+    if groups.is_empty() {
+        return objects;
+    }
     let mut out = Vec::with_capacity(objects.len() + groups.len());
     let mut groups = groups.into_iter().peekable();
     for object in objects {

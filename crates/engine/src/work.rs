@@ -328,6 +328,9 @@ pub(crate) fn class_of(context: &Context, verdict: Verdict) -> Class {
     if verdict.at_least(context.options.verify.demands()) { Class::Verified } else { Class::StoredUnread }
 }
 
+/// The detail of a loss of which the ledger has the name alone.
+const EARLIER: &str = "in an earlier run";
+
 /// The outcome of an object that the ledger already knows.
 pub(crate) fn known(name: &Arc<str>, row: &Row, class: Class) -> Outcome {
     Outcome {
@@ -335,7 +338,7 @@ pub(crate) fn known(name: &Arc<str>, row: &Row, class: Class) -> Outcome {
         sha256: row.sha256,
         source_etag: row.source_etag.clone(),
         destination_etag: row.destination_etag.clone(),
-        losses: row.losses.iter().map(|name| Loss::new(*name, "in an earlier run")).collect(),
+        losses: row.losses.iter().map(|name| Loss { name: *name, detail: EARLIER.to_owned() }).collect(),
         in_sidecar: row.in_sidecar,
         ..Outcome::new(Arc::clone(name), row.size, class)
     }
