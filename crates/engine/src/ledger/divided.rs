@@ -25,7 +25,7 @@ pub(super) fn check(state_dir: &Path, job: &JobIdentity, exists: bool) -> Result
         let conflict = match (&shard, &theirs) {
             (None, Some(theirs)) if other.closed()?.is_none() => Some((
                 format!("this job is divided: shard {} of plan {} has a ledger", theirs.number, theirs.plan),
-                "go on with --shard and its plan, or merge the shards with `cabotage ledger merge`",
+                "go on with --shard and its plan, or name another folder with --state",
             )),
             (Some(_), None) if !exists => Some((
                 "the whole job has a ledger already".to_owned(),
