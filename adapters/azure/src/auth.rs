@@ -26,6 +26,17 @@ pub(crate) enum Pass {
     Token(Secret),
 }
 
+impl Pass {
+    /// The end that a shared access signature states (`se`), which may be a day alone.
+    fn valid_until(&self) -> Option<Timestamp> {
+        let Self::Sas(sas) = self else { return None };
+        let end =
+            sas.reveal().trim_start_matches('?').split('&').find_map(|pair| pair.strip_prefix("se="))?;
+        let end = percent_encoding::percent_decode_str(end).decode_utf8().ok()?;
+        end.parse().or_else(|_| format!("{end}T00:00:00Z").parse()).ok()
+    }
+}
+
 /// Authorises the requests of one account.
 pub(crate) struct Auth {
     account: String,
@@ -86,6 +97,20 @@ impl Auth {
                 }
                 found.as_ref().map(pass_of).ok_or_else(|| nothing(&[]))
             }
+        }
+    }
+
+    /// When what is at hand expires, where it tells; none while it is being looked up.
+    pub(crate) fn valid_until(&self) -> Option<Timestamp> {
+        match &self.source {
+            Source::Fixed(pass) => pass.valid_until(),
+            Source::Callers { pass, .. } => pass.try_lock().ok()?.valid_until(),
+            Source::Search { found, .. } => match found.try_lock().ok()?.as_ref()? {
+                Credential::BearerToken { expires_in: until, .. } => {
+                    Timestamp::from_second((*until)?.as_second()).ok()
+                }
+                other => pass_of(other).valid_until(),
+            },
         }
     }
 
@@ -214,6 +239,20 @@ impl fmt::Debug for Auth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signature_states_its_end() {
+        let until = |sas: &str| Pass::Sas(Secret::new(sas)).valid_until().map(|until| until.to_string());
+        for (sas, end) in [
+            ("sv=2024&se=2027-01-31T06%3A00%3A00Z&sig=x", Some("2027-01-31T06:00:00Z")),
+            ("?se=2027-01-31&sig=x", Some("2027-01-31T00:00:00Z")),
+            ("sv=2024&sig=x", None),
+            ("se=soon&sig=x", None),
+        ] {
+            assert_eq!(until(sas).as_deref(), end, "{sas}");
+        }
+        assert_eq!(Pass::Key(Secret::new("se=2027-01-31")).valid_until(), None);
+    }
 
     #[test]
     fn a_sas_is_added_to_the_query_and_nothing_else_changes() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cabotage_core::{
     Access, AccessStream, Capabilities, ErrorKind, Key, ListItem, Operation, Payload, Probe, RemnantStream,
-    RequestMeter, Result, Support, Traffic, Versioning, WriteOptions, settle_digest_probe,
+    RequestMeter, Result, Support, Timestamp, Traffic, Versioning, WriteOptions, settle_digest_probe,
 };
 use http::Method;
 use http::header::{HeaderName, SERVER};
@@ -176,6 +176,10 @@ impl Probe for AzureStore {
 
     fn meter(&self) -> Option<Arc<RequestMeter>> {
         Some(self.0.wire.http().meter())
+    }
+
+    fn credentials_until(&self) -> Option<Timestamp> {
+        self.0.wire.credentials_until()
     }
 
     async fn clock_skew(&self) -> Result<Option<i64>> {

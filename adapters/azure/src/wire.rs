@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cabotage_core::{ETag, Error, Key, Operation, Result, Written};
+use cabotage_core::{ETag, Error, Key, Operation, Result, Timestamp, Written};
 use cabotage_http::{Call, HttpClient, Renewal, Reply, Service, encode_path};
 use http::header::{ETAG, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -42,6 +42,10 @@ struct Inner {
 impl Wire {
     pub(crate) fn new(http: HttpClient, auth: Auth, container: String) -> Self {
         Self(Arc::new(Inner { http, auth, container }))
+    }
+
+    pub(crate) fn credentials_until(&self) -> Option<Timestamp> {
+        self.0.auth.valid_until()
     }
 
     pub(crate) fn http(&self) -> &HttpClient {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cabotage_core::{Error, ErrorKind, Result};
+use cabotage_core::{Error, ErrorKind, Result, Timestamp};
 use cabotage_http::{Environment, HttpClient, Renew, Renewal, Service, reqsign_context};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -87,6 +87,12 @@ impl Auth {
             return Ok(fresh);
         }
         Err(reqsign_core::Error::credential_invalid("the credentials that are at hand expire too early"))
+    }
+
+    /// When those at hand expire, where they tell; none while they are being looked up.
+    pub(crate) fn valid_until(&self) -> Option<Timestamp> {
+        let until = self.held.try_lock().ok()?.as_ref()?.expires_in?;
+        Timestamp::from_second(until.as_second()).ok()
     }
 
     async fn load(&self, provider: &Provider) -> reqsign_core::Result<Credential> {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cabotage_core::{Error, ErrorKind, Key, Operation, Result, Secret, WriteMode};
+use cabotage_core::{Error, ErrorKind, Key, Operation, Result, Secret, Timestamp, WriteMode};
 use cabotage_http::{Call, HttpClient, Reply, encode_path};
 use cabotage_providers::Profile;
 use http::{Method, Request, Uri};
@@ -50,6 +50,10 @@ impl Client {
             wants_md5: AtomicBool::new(false),
             seen: AtomicBool::new(false),
         })
+    }
+
+    pub(crate) fn credentials_until(&self) -> Option<Timestamp> {
+        self.auth.valid_until()
     }
 
     pub(crate) fn http(&self) -> &HttpClient {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use cabotage_core::{
     Access, ErrorKind, Key, ObjectLock, Operation, Probe, RemnantStream, RequestMeter, Result, Support,
-    Traffic, Versioning, display_text, probe_digest,
+    Timestamp, Traffic, Versioning, display_text, probe_digest,
 };
 use http::Method;
 
@@ -77,6 +77,10 @@ impl Probe for S3Store {
 
     fn meter(&self) -> Option<Arc<RequestMeter>> {
         Some(self.client().http().meter())
+    }
+
+    fn credentials_until(&self) -> Option<Timestamp> {
+        self.client().credentials_until()
     }
 
     async fn clock_skew(&self) -> Result<Option<i64>> {
