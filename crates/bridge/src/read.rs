@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use cabotage_core::{
-    Detail, ETag, Error as CoreError, ErrorKind, Key, ReadOptions, ReadRange, Result as CoreResult, Storage,
-    Timestamp,
+    Detail, ETag, Error as CoreError, ErrorKind, Key, ObjectBody, ReadOptions, ReadRange,
+    Result as CoreResult, Storage, Timestamp,
 };
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
@@ -24,7 +24,10 @@ pub(crate) async fn get(store: &dyn Storage, path: &Path, mut options: GetOption
     let key = key_of(path)?;
     options.if_match = options.if_match.map(|list| quoted(&list));
     options.if_none_match = options.if_none_match.map(|list| quoted(&list));
-    if options.head && options.version.is_none() {
+    if options.version.is_some() {
+        return version(store, &key, path, &options).await;
+    }
+    if options.head {
         return head(store, &key, path, &options).await;
     }
     let asked = match (single(options.if_match.as_ref()), single(options.if_none_match.as_ref())) {
@@ -33,25 +36,40 @@ pub(crate) async fn get(store: &dyn Storage, path: &Path, mut options: GetOption
         _ => {
             let seen = head(store, &key, path, &options).await?.meta.e_tag;
             let etag = seen.as_deref().map(ETag::new);
-            ReadOptions { version: options.version.clone(), ..ReadOptions::pinned(range(&options), etag) }
+            ReadOptions::pinned(range(&options), etag)
         }
     };
     match store.read(&key, asked).await {
-        Ok(body) => {
-            let at = path.clone();
-            let stream = body.stream.map(move |piece| piece.map_err(|error| core_error(error, &at)));
-            Ok(GetResult {
-                payload: GetResultPayload::Stream(stream.boxed()),
-                meta: meta(path.clone(), &body.info),
-                range: body.range,
-                attributes: told(&body.info),
-            })
-        }
+        Ok(body) => Ok(result(path, body)),
         Err(error) if error.kind() == ErrorKind::PreconditionFailed => {
             Err(explained(store, &key, path, &options, error).await)
         }
         Err(error) => Err(core_error(error, path)),
     }
+}
+
+fn result(path: &Path, body: ObjectBody) -> GetResult {
+    let at = path.clone();
+    let stream = body.stream.map(move |piece| piece.map_err(|error| core_error(error, &at)));
+    GetResult {
+        payload: GetResultPayload::Stream(stream.boxed()),
+        meta: meta(path.clone(), &body.info),
+        range: body.range,
+        attributes: told(&body.info),
+    }
+}
+
+/// An older state of the object: only a read can ask for one, so conditions are looked at in its reply.
+async fn version(store: &dyn Storage, key: &Key, path: &Path, options: &GetOptions) -> Result<GetResult> {
+    let range = range(options).filter(|_| !options.head);
+    let asked = ReadOptions { range, version: options.version.clone(), ..ReadOptions::default() };
+    let body = store.read(key, asked).await.map_err(|error| core_error(error, path))?;
+    let mut result = result(path, body);
+    options.check_preconditions(&result.meta)?;
+    if options.head {
+        result.payload = GetResultPayload::Stream(futures::stream::empty().boxed());
+    }
+    Ok(result)
 }
 
 async fn head(store: &dyn Storage, key: &Key, path: &Path, options: &GetOptions) -> Result<GetResult> {
@@ -134,7 +152,7 @@ fn read_options(
             .map_err(wrong)?,
         if_match,
         if_none_match,
-        version: options.version.clone(),
+        version: None,
     })
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cabotage_core::{
-    DeleteOptions, Detail, ETag, Payload, Sha256, Storage, StorageExt as _, Support, WriteMode, WriteOptions,
-    Written,
+    DeleteOptions, Detail, ETag, Payload, ReadOptions, Sha256, Storage, StorageExt as _, Support, WriteMode,
+    WriteOptions, Written,
 };
 use futures::stream::{BoxStream, StreamExt as _};
 use object_store::path::Path;
@@ -90,7 +90,10 @@ async fn copy_state(
         let source = "the object changed while it was renamed".into();
         return Err(Error::Precondition { path: from.to_string(), source });
     }
-    let bytes = store.read_all(&source, COPY_MAX).await.map_err(|error| core_error(error, from))?;
+    // Of the state whose attributes go along.
+    let pinned = ReadOptions::pinned(None, info.etag.clone());
+    let bytes = store.read_all_with(&source, pinned, COPY_MAX).await;
+    let bytes = bytes.map_err(|error| core_error(error, from))?;
     let attributes = info.attributes.unwrap_or_default();
     let options = WriteOptions { mode, attributes, ..WriteOptions::default() };
     let written = store.write(&target, Payload::from_bytes(bytes), options).await;

@@ -19,7 +19,15 @@ pub trait StorageExt: Storage {
     /// # Errors
     /// `TooLarge` before a byte is read; those of [`Storage::read`].
     async fn read_all(&self, key: &Key, limit: u64) -> Result<Bytes> {
-        let body = self.read(key, ReadOptions::default()).await?;
+        self.read_all_with(key, ReadOptions::default(), limit).await
+    }
+
+    /// The object, or the range asked for, under these conditions, if it is at most `limit` bytes.
+    ///
+    /// # Errors
+    /// `TooLarge` before a byte is read; those of [`Storage::read`].
+    async fn read_all_with(&self, key: &Key, options: ReadOptions, limit: u64) -> Result<Bytes> {
+        let body = self.read(key, options).await?;
         let size = body.range.end - body.range.start;
         if size > limit {
             let message = format!("the object has {size} bytes, more than the {limit} allowed here");
