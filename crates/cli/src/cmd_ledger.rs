@@ -62,7 +62,7 @@ struct BackupArgs {
 
 pub(crate) async fn run(args: &LedgerArgs, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     match &args.verb {
-        Verb::Rebuild(args) => rebuild(args, common, screen).await,
+        Verb::Rebuild(args) => Box::pin(rebuild(args, common, screen)).await,
         Verb::Show(args) => ledger_show::run(args, common, screen),
         Verb::Backup(args) => backup(args, common),
     }

@@ -24,6 +24,7 @@ mod ledger_show;
 mod ledgers;
 mod limit_args;
 mod log_lines;
+mod logging;
 mod made_folders;
 mod options;
 mod output;
@@ -34,13 +35,14 @@ mod screen;
 mod sidecars;
 mod signals;
 mod telemetry_args;
+mod traces;
 mod usage;
 mod when_args;
 
 use clap::Parser as _;
 
 use crate::exit_code::Exit;
-use crate::log_lines::LogLines;
+use crate::logging::log_to;
 use crate::options::{Cli, Command, LogFormat};
 use crate::output::Failure;
 use crate::screen::Screen;
@@ -52,12 +54,18 @@ fn main() -> Exit {
         Ok(cli) => cli,
         Err(error) => {
             let format = usage::log_format(std::env::args_os());
-            log_to(&screen, format, 0);
+            log_to(&screen, format, 0, None);
             return usage::answer(&error, format, &screen);
         }
     };
-    log_to(&screen, cli.common.log_format, cli.common.verbose);
-    match run(&cli, &screen) {
+    let traces = traces::from_environment();
+    log_to(&screen, cli.common.log_format, cli.common.verbose, traces.as_ref().ok().and_then(Option::as_ref));
+    let ended = traces.map_err(Failure::from).and_then(|traces| {
+        let ended = run(&cli, &screen);
+        traces::finish(traces.as_ref());
+        ended
+    });
+    match ended {
         Ok(exit) => exit,
         Err(Failure::ReaderGone) => Exit::Success,
         Err(Failure::Error(error)) => {
@@ -104,22 +112,6 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
     // Blocking work that hangs (a file on a dead mount) doesn't keep the process.
     runtime.shutdown_background();
     exit
-}
-
-/// Logs of our own crates to standard error: warnings; with `-v` what happens, with `-vv` every request.
-fn log_to(screen: &Screen, format: LogFormat, verbose: u8) {
-    let level = match (verbose, format) {
-        (0, LogFormat::Text) => "warn",
-        (0 | 1, _) => "info",
-        _ => "debug",
-    };
-    let filter = tracing_subscriber::EnvFilter::new(format!("off,cabotage={level}"));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(LogLines::new(screen, format));
-    match format {
-        LogFormat::Text => builder.with_ansi(false).init(),
-        LogFormat::Json => builder.json().init(),
-    }
 }
 
 /// A defect prints one line and ends the process: what a run recorded is fit for the next run at any moment.

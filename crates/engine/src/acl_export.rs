@@ -4,6 +4,7 @@ use cabotage_core::{AccessEntry, AccessStream, Error, ErrorKind, Result};
 use futures::TryStreamExt as _;
 use serde::Serialize;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use crate::whole_file::WholeFile;
 use crate::{Job, Selection, Stop, json_line};
@@ -38,7 +39,7 @@ impl AclExport {
         let file = WholeFile::create("the export of access lists", path)?;
         let (prefix, selection) = (source.prefix.clone(), job.options.selection.clone());
         let mut task = JoinSet::new();
-        task.spawn(async move { export(listing, &prefix, &selection, file).await });
+        task.spawn(async move { export(listing, &prefix, &selection, file).await }.in_current_span());
         Ok(Self(Some(task)))
     }
 

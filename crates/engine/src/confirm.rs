@@ -9,6 +9,7 @@ use cabotage_core::{Capabilities, Key, ListItem, ListOrder, ListScope, ObjectInf
 use futures::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
+use tracing::Instrument as _;
 
 /// Objects that wait at most; each holds what was prepared for it, 1 to 2 KiB.
 const WAITING: usize = 4_000;
@@ -62,7 +63,7 @@ impl Confirming {
         let page = page(store.capabilities())?;
         let (questions, receiver) = mpsc::unbounded_channel();
         let batches = Batches { store: Arc::clone(store), prefix: prefix.to_owned(), page };
-        let task = tokio::spawn(batches.answer(receiver)).abort_handle();
+        let task = tokio::spawn(batches.answer(receiver).in_current_span()).abort_handle();
         Some(Self(Arc::new(Inner { questions, room: Arc::new(Semaphore::new(WAITING)), task })))
     }
 
@@ -96,7 +97,7 @@ impl Batches {
             while listings.len() >= AT_ONCE {
                 listings.join_next().await;
             }
-            listings.spawn(self.clone().list(batch));
+            listings.spawn(self.clone().list(batch).in_current_span());
         }
         while listings.join_next().await.is_some() {}
     }

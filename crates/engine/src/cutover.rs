@@ -6,6 +6,7 @@ use cabotage_core::{Error, ErrorKind, ObjectInfo, Result, Timestamp, display_key
 use cabotage_layers::ReadOnly;
 use futures::StreamExt as _;
 use serde::Serialize;
+use tracing::Instrument as _;
 
 use crate::decide::{change, is_as_written};
 use crate::join::{Candidate, JoinSide, Joined, Span};
@@ -15,7 +16,7 @@ use crate::run::run_as;
 use crate::typed::or_same;
 use crate::{
     Change, Class, Ending, Event, Job, Observer, Progress, Report, Row, RunKind, Side, Stop, TypedCommand,
-    run_log,
+    run_log, spans,
 };
 
 /// Names kept in the report.
@@ -133,9 +134,12 @@ pub async fn cutover(
     };
     let source = &mut after.source;
     source.store = Arc::new(ReadOnly::new(Arc::clone(&source.store)));
-    let pass = run_as(RunKind::Cutover, job, stop.clone(), Arc::clone(&progress), Arc::clone(&observer));
-    let report = Box::pin(pass).await?;
-    conclude(report, &after, &stop, &progress, observer.as_ref()).await
+    let cutover = async {
+        let (counters, watcher) = (Arc::clone(&progress), Arc::clone(&observer));
+        let report = Box::pin(run_as(RunKind::Cutover, job, stop.clone(), counters, watcher)).await?;
+        conclude(report, &after, &stop, &progress, observer.as_ref()).await
+    };
+    cutover.instrument(spans::of_run(RunKind::Cutover)).await
 }
 
 async fn conclude(

@@ -10,6 +10,7 @@ use futures::stream::{BoxStream, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::attributes_only::Stale;
 use crate::context::{Context, conflict};
@@ -23,7 +24,7 @@ use crate::tally::send;
 use crate::work::{Work, class_of, known, work};
 use crate::{
     Amount, Change, Class, Deletion, Guards, Intent, Observer, Outcome, Remnants, Row, Stop, UploadCounts,
-    guards, keeping,
+    guards, keeping, spans,
 };
 
 /// How long what is in flight may take to finish after a stop.
@@ -334,6 +335,7 @@ impl Dispatcher {
         self.context.progress.listed(source.size);
         let (context, outcomes, lanes) = (self.context.clone(), self.outcomes.clone(), self.lanes.clone());
         let (Halts { drain, abort }, left_out) = (self.halts.clone(), Arc::clone(&self.left_out));
+        let run = tracing::Span::current();
         self.tasks.spawn(async move {
             let begun = tokio::select! {
                 biased;
@@ -348,8 +350,9 @@ impl Dispatcher {
             let slot = begun.slot.clone();
             let context = Context { slot: slot.clone(), ..context };
             let unfinished = Outcome::new(Arc::clone(&name), source.size, Class::Unfinished);
+            let span = spans::of_object(&run, todo.name(), source.size);
             let outcome = tokio::select! {
-                outcome = Box::pin(work(&context, name, source, todo)) => outcome,
+                outcome = Box::pin(work(&context, name, source, todo)).instrument(span) => outcome,
                 () = abort.cancelled() => unfinished,
             };
             slot.give_back();

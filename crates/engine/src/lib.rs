@@ -56,6 +56,7 @@ mod selection;
 mod shards;
 mod sidecar;
 mod slot;
+mod spans;
 mod tally;
 #[cfg(test)]
 mod test_rows;

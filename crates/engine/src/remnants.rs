@@ -7,6 +7,7 @@ use cabotage_core::{LossName, RemnantKind, RemnantStream, Result};
 use futures::TryStreamExt as _;
 use serde::Serialize;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use crate::{Event, LossCount, Observer, Selection, Side, Stop};
 
@@ -71,12 +72,13 @@ impl Counting {
         let listing = source.probe.as_ref().and_then(|probe| probe.remnants(&source.prefix));
         let (prefix, selection) = (source.prefix.clone(), selection.clone());
         let mut task = JoinSet::new();
-        task.spawn(async move {
+        let counting = async move {
             match listing {
                 Some(listing) => count(listing, &prefix, &selection).await,
                 None => Ok(Remnants::default()),
             }
-        });
+        };
+        task.spawn(counting.in_current_span());
         Self(Some(task))
     }
 

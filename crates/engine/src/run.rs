@@ -8,6 +8,7 @@ use cabotage_layers::ReadOnly;
 use futures::stream::BoxStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use crate::acl_export::AclExport;
 use crate::budget::Budget;
@@ -27,7 +28,7 @@ use crate::tally::{Tally, Totals};
 use crate::trouble_log::TroubleLog;
 use crate::{
     Deletion, Ending, Event, Guards, Job, Ledger, Observer, Options, Outcome, Pass, Progress, Report,
-    RunKind, Side, Stop, keys, rules, run_log, uploads,
+    RunKind, Side, Stop, keys, rules, run_log, spans, uploads,
 };
 
 /// Outcomes under way to the tally.
@@ -48,7 +49,8 @@ pub async fn run(
     observer: Arc<dyn Observer>,
 ) -> Result<Report> {
     let kind = run_log::kind(&job.options);
-    Box::pin(run_as(kind, job, stop, progress, observer)).await
+    let run = Box::pin(run_as(kind, job, stop, progress, observer));
+    run.instrument(spans::of_run(kind)).await
 }
 
 /// Runs a job to its end, as a run of that kind.

@@ -16,7 +16,7 @@ use crate::recover::abort_unanswered;
 use crate::sidecar::Lossy;
 use crate::transfer::{self, Preparation, Prepared, Receipt, Task};
 use crate::verify::{self, Checked};
-use crate::{Adopt, Class, ContentSha256, Intent, Outcome, Row, Verdict, keeping};
+use crate::{Adopt, Class, ContentSha256, Intent, Outcome, Row, Verdict, keeping, spans};
 
 /// What is to be done with one object, as decided.
 #[derive(Clone, Debug)]
@@ -38,6 +38,13 @@ pub(crate) enum Work {
 
 /// Does it, and gives exactly one outcome. `Unfinished` with an error means that the run can't go on.
 pub(crate) async fn work(context: &Context, name: Arc<str>, listed: ObjectInfo, work: Work) -> Outcome {
+    let outcome = persist(context, name, listed, work).await;
+    spans::tell(&outcome);
+    outcome
+}
+
+/// Tries until it is done or another attempt would be in vain.
+async fn persist(context: &Context, name: Arc<str>, listed: ObjectInfo, work: Work) -> Outcome {
     let mut listed = listed;
     let mut reread = false;
     let mut attempt = 1;

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tracing::Instrument as _;
 
 use crate::body::{OutBody, Watch};
 use crate::connect::{Connector, Proxy, Since};
@@ -21,7 +22,9 @@ use crate::renew::Credentials;
 use crate::reply::About;
 use crate::retry::{Again, Budget, Failure, wait};
 use crate::sending::Sending;
-use crate::{Call, CallBody, Endpoint, HttpConfig, Renewal, Repeat, Reply, Service, fault, pace, spelling};
+use crate::{
+    Call, CallBody, Endpoint, HttpConfig, Renewal, Repeat, Reply, Service, fault, pace, spans, spelling,
+};
 
 /// How much of a failed reply's body is read.
 const ERROR_BODY: usize = 64 * 1024;
@@ -161,7 +164,9 @@ impl HttpClient {
         loop {
             let mut turn = self.0.flow.turn(need_of(&call)).await;
             let credentials = self.0.credentials.generation();
-            let failure = match self.attempt(service, &call, attempt, &mut turn).await {
+            let span = spans::of_attempt(&call, &self.0.endpoint, attempt);
+            let sent = self.attempt(service, &call, attempt, &mut turn).instrument(span.clone()).await;
+            let failure = match sent {
                 Ok(reply) => {
                     self.0.budget.earn();
                     self.0.credentials.taken();
@@ -169,6 +174,8 @@ impl HttpClient {
                 }
                 Err(failure) => failure,
             };
+            spans::failed(&span, &failure);
+            drop(span);
             if failure.again == Again::Redated && !redated {
                 redated = true;
                 drop(turn);
@@ -249,6 +256,7 @@ impl HttpClient {
         sending.ended(response.as_ref().ok().map(Response::status));
         let response = response?;
         turn.answered(response.status());
+        spans::replied(response.status());
         self.learn_skew(&response);
         let (head, body) = response.into_parts();
         let about = About {

@@ -24,6 +24,7 @@ mod reply;
 mod retry;
 mod sending;
 mod sign_context;
+mod spans;
 mod spelling;
 #[cfg(test)]
 mod test_support;

@@ -8,6 +8,8 @@ mod metrics;
 mod notify;
 mod pulse;
 mod server;
+#[cfg(feature = "otel")]
+mod traces;
 mod watched;
 
 pub use address::MetricsAddress;
@@ -15,4 +17,6 @@ pub use metrics::exposition;
 pub use notify::Notifier;
 pub use pulse::Pulse;
 pub use server::MetricsServer;
+#[cfg(feature = "otel")]
+pub use traces::Traces;
 pub use watched::{Watched, WatchedEnd};

@@ -25,6 +25,7 @@ mod turns;
 use std::sync::Arc;
 
 use cabotage_core::{Result, Timestamp};
+use tracing::Instrument as _;
 
 pub use options::{AttributeCheck, AuditOptions, DestinationContent, Slices, SourceContent};
 pub use proof::{AttributeProof, Compared, Finding, FindingKind, Proof};
@@ -37,7 +38,7 @@ use crate::dispatch::Halts;
 use crate::endpoints::{self, Endpoints};
 use crate::ranges::Ends;
 use crate::rules::open_ledger;
-use crate::{Ending, Ledger, Observer, Progress, RunKind, Side, Stop, run_log};
+use crate::{Ending, Ledger, Observer, Progress, RunKind, Side, Stop, run_log, spans};
 
 /// Two ends to compare, and how.
 #[derive(Debug)]
@@ -72,7 +73,8 @@ pub async fn audit(
     let run = ledger.start_run(RunKind::Verify, &command, &turns::settings(&options)).await?;
     let keeping = run_log::keep_progress(ledger.clone(), run, Arc::clone(&progress));
     let ends = Ends { source: &source, destination: &destination };
-    let report = audit_with(&ledger, (run, turn), ends, options, &stop, progress, observer).await;
+    let comparison = audit_with(&ledger, (run, turn), ends, options, &stop, progress, observer);
+    let report = comparison.instrument(spans::of_run(RunKind::Verify)).await;
     drop(keeping);
     let (outcome, stored) = match &report {
         Ok(report) => (report.outcome(), Some(report.stored())),

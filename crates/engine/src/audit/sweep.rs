@@ -5,15 +5,16 @@ use std::sync::Arc;
 use cabotage_core::{Error, ErrorKind, RawKey, Result};
 use futures::{StreamExt as _, stream::BoxStream};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::context::Context;
 use super::examine::examine;
 use super::proof::{Examined, Finding, FindingKind};
 use super::tally::Tally;
-use crate::Ledger;
 use crate::dispatch::{GRACE, Halts};
 use crate::join::{JoinSide, Joined, Span};
 use crate::ranges::{self, Ends};
+use crate::{Ledger, spans};
 
 /// What became of one name.
 enum Swept {
@@ -81,7 +82,9 @@ async fn handle(context: Arc<Context>, joined: Result<Joined>) -> Result<Swept> 
     if !context.options.selection.takes(&candidate.name) {
         return Ok(Swept::Excluded);
     }
-    let task = tokio::spawn(async move { examine(&context, candidate).await });
+    let size = candidate.source.as_ref().map_or(0, |source| source.size);
+    let span = spans::of_object(&tracing::Span::current(), "compare", size);
+    let task = tokio::spawn(async move { examine(&context, candidate).await }.instrument(span));
     let examined = AbortOnDropHandle::new(task)
         .await
         .map_err(|error| Error::new(ErrorKind::Internal, "a comparison was cut off").caused_by(error))?;

@@ -8,6 +8,7 @@ use futures::future::FutureExt as _;
 use futures::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::{BATCH, defect};
 
@@ -72,15 +73,18 @@ impl<V: Named + Send + 'static> Input<V> {
     ) -> Self {
         let (sender, batches) = mpsc::channel(AHEAD);
         let limit = Arc::clone(limit);
-        let task = tokio::spawn(async move {
-            let mut chunks = std::pin::pin!(entries.ready_chunks(BATCH));
-            while let Some(chunk) = chunks.next().await {
-                let passed = limit.is_passed(&chunk);
-                if sender.send(chunk).await.is_err() || passed {
-                    return;
+        let task = tokio::spawn(
+            async move {
+                let mut chunks = std::pin::pin!(entries.ready_chunks(BATCH));
+                while let Some(chunk) = chunks.next().await {
+                    let passed = limit.is_passed(&chunk);
+                    if sender.send(chunk).await.is_err() || passed {
+                        return;
+                    }
                 }
             }
-        });
+            .in_current_span(),
+        );
         let task = AbortOnDropHandle::new(task);
         Self { what, batches, ready: Vec::new().into_iter(), head: None, last: after, ended: false, task }
     }

@@ -12,6 +12,7 @@ use cabotage_core::{
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::chain::{Turn, closed};
 use super::part::{Brought, Part, Share};
@@ -166,10 +167,13 @@ async fn send_each(
             Turn { mine: std::mem::replace(&mut turn, next_turn), next }
         });
         let part = Part { share: Arc::clone(&share), number, range, held };
-        tasks.spawn(async move {
-            let _held = (memory, slot);
-            part.bring(in_chain).await
-        });
+        tasks.spawn(
+            async move {
+                let _held = (memory, slot);
+                part.bring(in_chain).await
+            }
+            .in_current_span(),
+        );
     }
     while let Some(done) = tasks.join_next().await {
         parts.push(joined(done)?);
