@@ -45,6 +45,8 @@ pub struct KeyRules {
     pub max_bytes: Option<usize>,
     /// Longest name in characters (Azure: UTF-16 code units).
     pub max_utf16: Option<usize>,
+    /// Longest segment between slashes in bytes of UTF-8.
+    pub max_segment_bytes: Option<usize>,
     /// Most segments between slashes.
     pub max_segments: Option<usize>,
     /// Characters that it refuses or changes.
@@ -53,6 +55,8 @@ pub struct KeyRules {
     pub refuses_control: bool,
     /// Whether segments `.` and `..` are refused or resolved.
     pub refuses_dot_segments: bool,
+    /// Whether empty segments are refused or merged: `a//b`, `/a`, `a/`.
+    pub refuses_empty_segments: bool,
 }
 
 impl Default for KeyRules {
@@ -61,10 +65,12 @@ impl Default for KeyRules {
         Self {
             max_bytes: None,
             max_utf16: None,
+            max_segment_bytes: None,
             max_segments: None,
             refused_chars: BTreeSet::new(),
             refuses_control: false,
             refuses_dot_segments: false,
+            refuses_empty_segments: false,
         }
     }
 }
@@ -78,6 +84,10 @@ impl KeyRules {
         if let Some(max) = self.max_utf16.filter(|max| units > *max) {
             return Some(format!("the name has {units} characters, at most {max} are allowed"));
         }
+        let longest = key.split('/').map(str::len).max().unwrap_or(0);
+        if let Some(max) = self.max_segment_bytes.filter(|max| longest > *max) {
+            return Some(format!("a segment of the name has {longest} bytes, at most {max} are allowed"));
+        }
         let segments = key.split('/').count();
         if let Some(max) = self.max_segments.filter(|max| segments > *max) {
             return Some(format!("the name has {segments} segments, at most {max} are allowed"));
@@ -90,6 +100,9 @@ impl KeyRules {
         }
         if self.refuses_dot_segments && key.split('/').any(|s| s == "." || s == "..") {
             return Some("the name holds a segment '.' or '..'".into());
+        }
+        if self.refuses_empty_segments && key.split('/').any(str::is_empty) {
+            return Some("the name holds an empty segment, or a slash at an end".into());
         }
         None
     }

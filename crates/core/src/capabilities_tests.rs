@@ -98,3 +98,22 @@ fn keys() {
         assert_eq!(capabilities.accepts(&Key::new(key).unwrap()).is_ok(), ok, "{key:?}");
     }
 }
+
+#[test]
+fn keys_by_segment() {
+    let rules = KeyRules { refuses_empty_segments: true, max_segment_bytes: Some(4), ..Default::default() };
+    let capabilities = Capabilities { keys: rules, ..Default::default() };
+    for (key, ok) in [
+        ("a/b", true),
+        ("abcd/éé", true),
+        ("a/abcde", false),
+        ("a/ééé", false),
+        ("a//b", false),
+        ("/a", false),
+        ("a/", false),
+        ("/", false),
+        ("a/../b", true),
+    ] {
+        assert_eq!(capabilities.accepts(&Key::new(key).unwrap()).is_ok(), ok, "{key:?}");
+    }
+}

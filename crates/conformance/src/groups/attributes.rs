@@ -30,8 +30,11 @@ pub(super) fn full(capabilities: &Capabilities) -> Attributes {
             headers.set(name, Some(value.to_owned()));
         }
     }
-    let metadata =
+    let mut metadata =
         Metadata::from([("owner".into(), "someone".into()), ("purpose2".into(), "a trial".into())]);
+    if capabilities.metadata.max_bytes == Some(0) {
+        metadata.clear();
+    }
     let tags = Tags::from([("project".into(), "cabotage".into()), ("stage".into(), "one two".into())]);
     Attributes { headers, metadata, tags: (capabilities.tags.max >= 2).then_some(tags) }
 }
@@ -106,7 +109,11 @@ async fn none(place: Arc<Place>) -> Verdict {
 
 async fn replaced_whole(place: Arc<Place>) -> Verdict {
     let every = full(place.capabilities());
-    for attributes in [&every, &Attributes::default(), &every, &with_metadata("other", "x"), &every] {
+    let other = match place.capabilities().metadata.max_bytes {
+        Some(0) => Attributes::default(),
+        _ => with_metadata("other", "x"),
+    };
+    for attributes in [&every, &Attributes::default(), &every, &other, &every] {
         round_trip(&place, "same", attributes).await?;
     }
     Ok(Outcome::Passed)
