@@ -93,13 +93,18 @@ fn a_sampler_takes_whole_objects() {
     let collector = Collector::start();
     let env = exporting(&collector)
         .var("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
-        .var("OTEL_TRACES_SAMPLER_ARG", "0.5");
+        .var("OTEL_TRACES_SAMPLER_ARG", "0.5")
+        .var("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "8")
+        .var("OTEL_BSP_SCHEDULE_DELAY", "1");
     for n in 0..200 {
         env.write(&format!("in/{n}"), "content");
     }
     assert_eq!(env.run(&MIGRATE).code, 0);
-    let copied = named(&collector.taken().spans, "copy").len();
+    let taken = collector.taken();
+    let copied = named(&taken.spans, "copy").len();
     assert!((50..150).contains(&copied), "{copied}");
+    // The export of spans makes none.
+    assert!(taken.heads.len() > 1 && named(&taken.spans, "POST").is_empty(), "{:?}", taken.heads);
 }
 
 #[test]
