@@ -139,24 +139,19 @@ async fn go(
     telemetry: Telemetry,
     signals: Signals,
 ) -> Result<AuditReport> {
-    let notifier = telemetry.notifier();
     let stop = Stop::default();
     let progress = Arc::new(Progress::default());
     let observer = Arc::new(reporter.clone());
     let (ends, folder) = ((&audit.source, &audit.destination), audit.options.state_dir.clone());
     let watched = Watched::new("verify", VERSION, Arc::clone(&progress), ends, folder);
     let run = Box::pin(cabotage_engine::audit(audit, stop.clone(), Arc::clone(&progress), observer));
-    let report = tokio::select! {
+    tokio::select! {
         report = run => report,
         () = reporter.follow(progress) => Err(never()),
         () = telemetry.follow(watched, &stop) => Err(never()),
         () = signals.pass_on(&stop, reporter) => Err(never()),
         () = stop_in_time(deadline, &stop, reporter) => Err(never()),
-    };
-    if let Some(notifier) = notifier {
-        notifier.stopping();
     }
-    report
 }
 
 fn options(args: &VerifyArgs, environment: &Environment) -> Result<AuditOptions> {

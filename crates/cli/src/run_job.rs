@@ -157,7 +157,6 @@ async fn go(
     telemetry: Telemetry,
     signals: Signals,
 ) -> Result<Report> {
-    let notifier = telemetry.notifier();
     let stop = Stop::default();
     let progress = Arc::new(Progress::default());
     let observer = Arc::new(reporter.clone());
@@ -168,17 +167,13 @@ async fn go(
         Verb::Migrate => Box::pin(cabotage_engine::run(job, stopping, counters, observer)),
         Verb::Cutover => Box::pin(cabotage_engine::cutover(job, stopping, counters, observer)),
     };
-    let report = tokio::select! {
+    tokio::select! {
         report = run => report,
         () = reporter.follow(progress) => Err(never()),
         () = telemetry.follow(watched, &stop) => Err(never()),
         () = signals.pass_on(&stop, reporter) => Err(never()),
         () = stop_in_time(deadline, &stop, reporter) => Err(never()),
-    };
-    if let Some(notifier) = notifier {
-        notifier.stopping();
     }
-    report
 }
 
 /// A watcher of a run never ends by itself.

@@ -40,29 +40,18 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// What tells systemd of the run's end.
-    pub(crate) fn notifier(&self) -> Option<Notifier> {
-        self.notifier.clone()
-    }
-
     /// Tells of the run; never ends.
     pub(crate) async fn follow(self, watched: Watched, stop: &Stop) {
-        let Self { metrics, notifier } = self;
-        let Some(notifier) = notifier else {
-            return match metrics {
-                Some(server) => drop(tokio::join!(server.serve(&watched), watched.pulse.follow(&watched))),
-                None => std::future::pending().await,
-            };
-        };
         let serve = async {
-            if let Some(server) = metrics {
+            if let Some(server) = self.metrics {
                 tokio::join!(server.serve(&watched), watched.pulse.follow(&watched));
             }
         };
-        let end = async {
-            stop.drain.cancelled().await;
-            notifier.stopping();
+        let notify = async {
+            if let Some(notifier) = self.notifier {
+                notifier.follow(&watched, stop).await;
+            }
         };
-        tokio::join!(serve, notifier.follow(&watched), end);
+        tokio::join!(serve, notify, std::future::pending::<()>());
     }
 }

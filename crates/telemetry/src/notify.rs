@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use cabotage_engine::Snapshot;
+use cabotage_engine::{Snapshot, Stop};
 
 use crate::Watched;
 
@@ -61,11 +61,21 @@ impl Notifier {
         Some(Self(Arc::new(Inner { socket, manager, watchdog, stopping: AtomicBool::new(false) })))
     }
 
-    /// Tells that the run has begun, then again and again how it is; never ends.
+    /// Tells that the run has begun, then again and again how it is; never ends. Once, that the process is about to end: when
+    /// the run is asked to stop, at the latest when this future is dropped.
     ///
     /// The watchdog gets its beat at half of its time, and only while the run goes on or rightly waits.
-    pub async fn follow(&self, watched: &Watched) {
+    pub async fn follow(&self, watched: &Watched, stop: &Stop) {
+        let _last = LastWord(self);
         self.tell("READY=1");
+        let stopping = async {
+            stop.drain.cancelled().await;
+            self.stopping();
+        };
+        tokio::join!(self.repeat(watched), stopping);
+    }
+
+    async fn repeat(&self, watched: &Watched) {
         let watchdog = self.0.watchdog;
         let every = watchdog.map_or(EVERY, |watchdog| EVERY.min(watchdog / 2).max(AT_MOST));
         let mut beats = Beats::default();
@@ -79,8 +89,7 @@ impl Notifier {
         }
     }
 
-    /// Tells, once, that the process is about to end.
-    pub fn stopping(&self) {
+    fn stopping(&self) {
         if !self.0.stopping.swap(true, Ordering::Relaxed) {
             self.tell("STOPPING=1");
         }
@@ -90,6 +99,15 @@ impl Notifier {
         if let Err(error) = self.0.socket.send_to_addr(text.as_bytes(), &self.0.manager) {
             tracing::debug!(%error, "the service manager could not be told");
         }
+    }
+}
+
+/// Tells of the end when it is dropped.
+struct LastWord<'a>(&'a Notifier);
+
+impl Drop for LastWord<'_> {
+    fn drop(&mut self) {
+        self.0.stopping();
     }
 }
 
