@@ -39,10 +39,44 @@
 //! # fn main() {}
 //! ```
 //!
+//! # `object_store`
+//!
+//! With the feature `object_store`, any location is an `object_store::ObjectStore` for DataFusion and others
+//! ([`Opened::object_store`], [`Bridge`]), and any `object_store::ObjectStore` is a store here ([`FromObjectStore`]). The crate
+//! `object_store` is re-exported at the version that both speak.
+//!
+//! ```
+//! # #[cfg(feature = "object_store")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use cabotage::object_store::{ObjectStoreExt as _, memory::InMemory, path::Path};
+//! use cabotage::{Access, FromObjectStore, Key, Known, Layers, Location, OpenOptions, Storage as _, StorageExt as _};
+//! use cabotage::{Environment, StoreId, Stores};
+//!
+//! // Outwards: a location for whoever takes an ObjectStore.
+//! let stores = Stores::load(None, Environment::of_process())?;
+//! # let folder = tempfile::tempdir()?;
+//! # let location = folder.path().to_str().ok_or("a path beyond UTF-8")?;
+//! let opened = stores.open(&Location::parse(location)?, &OpenOptions::default()).await?;
+//! let outside = opened.object_store(&Layers::default());
+//! outside.put(&Path::from("a/b"), "content".into()).await?;
+//! assert_eq!(opened.store.read_all(&Key::new("a/b")?, 99).await?, "content");
+//!
+//! // Inwards: a foreign store, with what is known of it, under the same layers as any other.
+//! let foreign = FromObjectStore::new(Arc::new(InMemory::new()), StoreId("mine".into()), &Known::in_memory());
+//! let store = Layers { access: Access::ReadOnly, ..Layers::default() }.around(Arc::new(foreign));
+//! assert!(store.put(&Key::new("k")?, "never".into()).await.is_err());
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "object_store"))]
+//! # fn main() {}
+//! ```
+//!
 //! # Features
 //!
 //! Each adapter is a feature: `s3`, `azure`, `local`, `memory` (stores) and `process` (runs jobs). All are on by default;
-//! a service takes those that it needs: `default-features = false, features = ["s3"]`. A location whose adapter
+//! a service takes those that it needs: `default-features = false, features = ["s3"]`. `object_store` is off by default. A location whose adapter
 //! was left out is refused with an error that names the feature.
 //!
 //! # What is re-exported
@@ -65,6 +99,8 @@ mod fields;
 mod http;
 mod job_file;
 mod location;
+#[cfg(feature = "object_store")]
+mod object_stores;
 mod open;
 #[cfg(feature = "azure")]
 mod open_azure;
@@ -87,8 +123,14 @@ mod units;
 mod writer;
 mod writer_task;
 
+#[cfg(feature = "object_store")]
+pub use ::object_store;
+#[cfg(feature = "object_store")]
+pub use cabotage_bridge::Bridge;
 pub use cabotage_core::*;
 pub use cabotage_layers::ResumePolicy;
+#[cfg(feature = "object_store")]
+pub use cabotage_object_store::{FromObjectStore, Known};
 pub use environment::Environment;
 pub use job_file::job_from_file;
 pub use location::{Location, Place};

@@ -29,6 +29,22 @@ pub struct Layers {
     pub in_flight: Option<usize>,
 }
 
+impl Layers {
+    /// That store with these layers around it.
+    #[must_use]
+    pub fn around(&self, mut store: Arc<dyn Storage>) -> Arc<dyn Storage> {
+        // Nearest to the server, so that each request for the rest of a body waits its turn too.
+        if let Some(most) = self.in_flight {
+            store = Arc::new(Limit::new(store, most));
+        }
+        store = Arc::new(ResumeBody::new(store, self.resume));
+        if self.access == Access::ReadOnly {
+            store = Arc::new(ReadOnly::new(store));
+        }
+        store
+    }
+}
+
 impl Opened {
     /// The store for callers: its keys are relative to the location, and the layers are around it.
     ///
@@ -36,20 +52,12 @@ impl Opened {
     /// rates of [`OpenOptions::limits`].
     #[must_use]
     pub fn layered(&self, layers: &Layers) -> Arc<dyn Storage> {
-        let mut store = Arc::clone(&self.store);
-        // Nearest to the server, so that each request for the rest of a body waits its turn too.
-        if let Some(most) = layers.in_flight {
-            store = Arc::new(Limit::new(store, most));
-        }
-        store = Arc::new(ResumeBody::new(store, layers.resume));
-        if layers.access == Access::ReadOnly {
-            store = Arc::new(ReadOnly::new(store));
+        let store = layers.around(Arc::clone(&self.store));
+        if self.prefix.is_empty() {
+            return store;
         }
         // Outermost: everything within speaks of whole keys, and so do its errors.
-        if !self.prefix.is_empty() {
-            store = Arc::new(Prefix::new(store, &self.prefix));
-        }
-        store
+        Arc::new(Prefix::new(store, &self.prefix))
     }
 }
 
