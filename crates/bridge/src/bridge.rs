@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cabotage_core::Storage;
 use futures::stream::BoxStream;
+use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
@@ -18,7 +19,7 @@ use crate::attributes::write_options;
 use crate::error::core_error;
 use crate::paths::{LeftOut, key_of};
 use crate::upload::Parts;
-use crate::{list, read, write};
+use crate::{list, pages, read, write};
 
 /// A [`Storage`] as an [`ObjectStore`]. Clones share the count of names left out.
 #[derive(Clone, Debug)]
@@ -45,6 +46,17 @@ impl Bridge {
 impl fmt::Display for Bridge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Bridge({})", self.store)
+    }
+}
+
+#[async_trait]
+impl PaginatedListStore for Bridge {
+    async fn list_paginated(
+        &self,
+        prefix: Option<&str>,
+        opts: PaginatedListOptions,
+    ) -> Result<PaginatedListResult> {
+        pages::page(self.store.as_ref(), &self.left_out, prefix, opts).await
     }
 }
 
@@ -95,10 +107,10 @@ impl ObjectStore for Bridge {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        write::copy(self.store.as_ref(), from, to, options.mode).await
+        write::copy(&self.store, from, to, options.mode).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        write::rename(self.store.as_ref(), from, to, options.target_mode).await
+        write::rename(&self.store, from, to, options.target_mode).await
     }
 }

@@ -21,6 +21,7 @@ mod attributes;
 mod bridge;
 mod error;
 mod list;
+mod pages;
 mod paths;
 mod read;
 mod upload;

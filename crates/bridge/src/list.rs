@@ -34,7 +34,7 @@ pub(crate) fn objects(
         Ok(_) => Ok(None),
         Err(error) => Err(core_error(error, &root)),
     });
-    told.try_filter_map(|found| async move { Ok(found) }).boxed()
+    told.try_filter_map(|found| async move { Ok(found) }).fuse().boxed()
 }
 
 /// Whether the names after that one are the same in the listing's order and in that of paths, which is by bytes. UTF-16

@@ -1,20 +1,16 @@
 //! Reads: conditions, ranges, heads.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use cabotage_core::{
-    Detail, ETag, Error as CoreError, ErrorKind, Key, ObjectBody, ReadOptions, ReadRange,
-    Result as CoreResult, Storage, Timestamp,
+    Detail, ETag, Error as CoreError, ErrorKind, Key, ObjectBody, RangesOptions, ReadOptions, ReadRange,
+    Result as CoreResult, Storage, StorageExt as _, Timestamp,
 };
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 use object_store::path::Path;
-use object_store::{
-    Error, GetOptions, GetRange, GetResult, GetResultPayload, OBJECT_STORE_COALESCE_DEFAULT, Result,
-    coalesce_ranges,
-};
+use object_store::{Error, GetOptions, GetRange, GetResult, GetResultPayload, Result};
 
 use crate::attributes::told;
 use crate::error::core_error;
@@ -52,7 +48,8 @@ fn result(path: &Path, body: ObjectBody) -> GetResult {
     let at = path.clone();
     let stream = body.stream.map(move |piece| piece.map_err(|error| core_error(error, &at)));
     GetResult {
-        payload: GetResultPayload::Stream(stream.boxed()),
+        // Readers of object_store ask once more after the end.
+        payload: GetResultPayload::Stream(stream.fuse().boxed()),
         meta: meta(path.clone(), &body.info),
         range: body.range,
         attributes: told(&body.info),
@@ -97,20 +94,14 @@ async fn explained(
 
 /// Ranges near each other in one request; all of one state of the object.
 pub(crate) async fn ranges(store: &dyn Storage, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-    let first: Arc<OnceLock<Option<String>>> = Arc::default();
-    let fetch = |range: Range<u64>| {
-        let first = Arc::clone(&first);
-        async move {
-            let result = get(store, path, GetOptions::new().with_range(Some(range))).await?;
-            let etag = result.meta.e_tag.clone();
-            if *first.get_or_init(|| etag.clone()) != etag {
-                let source = "the object changed between two ranges of one read".into();
-                return Err(Error::Precondition { path: path.to_string(), source });
-            }
-            result.bytes().await
-        }
-    };
-    coalesce_ranges(ranges, fetch, OBJECT_STORE_COALESCE_DEFAULT).await
+    let key = key_of(path)?;
+    let found = store.read_ranges(&key, ranges, &ReadOptions::default(), RangesOptions::default()).await;
+    found.map_err(|error| match error.kind() {
+        ErrorKind::SourceChanged => Error::Precondition { path: path.to_string(), source: Box::new(error) },
+        // No condition was given, so it is a range that the object doesn't have.
+        ErrorKind::PreconditionFailed => Error::Generic { store: "cabotage", source: Box::new(error) },
+        _ => core_error(error, path),
+    })
 }
 
 /// Each ETag of a list in quotes.

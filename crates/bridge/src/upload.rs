@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use cabotage_core::{PartInfo, PartSlot, Payload, Upload};
+use cabotage_core::{ErrorKind, PartInfo, PartSlot, Payload, Upload};
 use futures::FutureExt as _;
 use object_store::path::Path;
 use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
@@ -59,7 +59,11 @@ impl MultipartUpload for Parts {
             return Err(Error::Generic { store: "cabotage", source: source.into() });
         }
         let written = self.upload.complete(&parts).await;
-        written.map(put_result).map_err(|error| core_error(error, &self.path))
+        written.map(put_result).map_err(|error| match error.kind() {
+            // The upload is gone, not the object.
+            ErrorKind::NotFound => Error::Generic { store: "cabotage", source: Box::new(error) },
+            _ => core_error(error, &self.path),
+        })
     }
 
     async fn abort(&mut self) -> Result<()> {

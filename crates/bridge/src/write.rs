@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use cabotage_core::{
-    DeleteOptions, Detail, ETag, Payload, ReadOptions, Sha256, Storage, StorageExt as _, Support, WriteMode,
-    WriteOptions, Written,
+    DeleteOptions, Detail, ETag, ObjectInfo, Payload, ReadOptions, Sha256, Storage, StorageExt as _, Support,
+    WriteMode, WriteOptions, Written,
 };
+use futures::FutureExt as _;
 use futures::stream::{BoxStream, StreamExt as _};
 use object_store::path::Path;
 use object_store::{
@@ -16,8 +17,8 @@ use crate::attributes::write_options;
 use crate::error::{core_error, create_error, update_error};
 use crate::paths::{key_of, not_implemented};
 
-/// Largest object that is read and written to copy it where the store has no copy that does.
-const COPY_MAX: u64 = 256 << 20;
+/// Largest object that is held whole to copy it where the store has no copy that does.
+const HELD_MAX: u64 = 16 << 20;
 
 pub(crate) fn payload(given: &PutPayload) -> Payload {
     let chunks: Vec<_> = given.iter().cloned().collect();
@@ -65,57 +66,88 @@ fn mode(store: &dyn Storage, mode: PutMode) -> Result<WriteMode> {
     }
 }
 
-pub(crate) async fn copy(store: &dyn Storage, from: &Path, to: &Path, mode: CopyMode) -> Result<()> {
-    copy_state(store, from, None, to, mode).await
+pub(crate) async fn copy(store: &Arc<dyn Storage>, from: &Path, to: &Path, mode: CopyMode) -> Result<()> {
+    if within(store, mode) {
+        return copy_within(store, from, None, to).await;
+    }
+    let info = head(store, from, Detail::WithTags).await?;
+    through_client(store, from, info, to, mode).await
 }
 
-async fn copy_state(
-    store: &dyn Storage,
+/// Whether the store copies by itself. Few servers guard the destination of a copy, and nothing declares which; of a
+/// write it is known.
+fn within(store: &Arc<dyn Storage>, mode: CopyMode) -> bool {
+    mode == CopyMode::Overwrite && store.capabilities().copy_within
+}
+
+async fn copy_within(store: &Arc<dyn Storage>, from: &Path, etag: Option<&ETag>, to: &Path) -> Result<()> {
+    let copied = store.copy_within(&key_of(from)?, etag, &key_of(to)?, WriteOptions::default()).await;
+    copied.map(drop).map_err(|error| core_error(error, from))
+}
+
+async fn head(store: &Arc<dyn Storage>, path: &Path, detail: Detail) -> Result<ObjectInfo> {
+    store.head(&key_of(path)?, detail).await.map_err(|error| core_error(error, path))
+}
+
+/// Reads that state and writes it. A large body isn't held: the store is sent what is read.
+async fn through_client(
+    store: &Arc<dyn Storage>,
     from: &Path,
-    etag: Option<&ETag>,
+    info: ObjectInfo,
     to: &Path,
     mode: CopyMode,
 ) -> Result<()> {
-    let (source, target) = (key_of(from)?, key_of(to)?);
-    if mode == CopyMode::Overwrite && store.capabilities().copy_within {
-        let copied = store.copy_within(&source, etag, &target, WriteOptions::default()).await;
-        return copied.map(drop).map_err(|error| core_error(error, from));
-    }
-    // Few servers guard the destination of a copy, and nothing declares which; of a write it is known.
-    let mode =
-        self::mode(store, if mode == CopyMode::Create { PutMode::Create } else { PutMode::Overwrite })?;
-    let told: fn(_, &Path) -> Error = if mode == WriteMode::Create { create_error } else { core_error };
-    let info = store.head(&source, Detail::WithTags).await.map_err(|error| core_error(error, from))?;
-    if etag.is_some() && etag != info.etag.as_ref() {
-        let source = "the object changed while it was renamed".into();
-        return Err(Error::Precondition { path: from.to_string(), source });
-    }
+    let target = key_of(to)?;
+    let (mode, told): (_, fn(_, &Path) -> Error) = match mode {
+        CopyMode::Create => (self::mode(store.as_ref(), PutMode::Create)?, create_error),
+        CopyMode::Overwrite => (WriteMode::Replace, core_error),
+    };
     // Of the state whose attributes go along.
     let pinned = ReadOptions::pinned(None, info.etag.clone());
-    let bytes = store.read_all_with(&source, pinned, COPY_MAX).await;
-    let bytes = bytes.map_err(|error| core_error(error, from))?;
-    let attributes = info.attributes.unwrap_or_default();
-    let options = WriteOptions { mode, attributes, ..WriteOptions::default() };
-    let written = store.write(&target, Payload::from_bytes(bytes), options).await;
+    let body = if info.size <= HELD_MAX {
+        let bytes = store.read_all_with(&info.key, pinned, HELD_MAX).await;
+        Payload::from_bytes(bytes.map_err(|error| core_error(error, from))?)
+    } else {
+        reading(store, &info, pinned)
+    };
+    let options =
+        WriteOptions { mode, attributes: info.attributes.unwrap_or_default(), ..WriteOptions::default() };
+    let written = store.write(&target, body, options).await;
     written.map(drop).map_err(|error| told(error, to))
+}
+
+fn reading(store: &Arc<dyn Storage>, info: &ObjectInfo, pinned: ReadOptions) -> Payload {
+    let (store, key) = (Arc::clone(store), info.key.clone());
+    let open = move || {
+        let (store, key, pinned) = (Arc::clone(&store), key.clone(), pinned.clone());
+        async move { store.read(&key, pinned).await.map(|body| body.stream) }.boxed()
+    };
+    Payload::Replayable { len: info.size, open: Arc::new(open) }
 }
 
 /// Copies the state that is there now and deletes no other.
 pub(crate) async fn rename(
-    store: &dyn Storage,
+    store: &Arc<dyn Storage>,
     from: &Path,
     to: &Path,
     mode: RenameTargetMode,
 ) -> Result<()> {
-    let key = key_of(from)?;
-    let info = store.head(&key, Detail::Basic).await.map_err(|error| core_error(error, from))?;
     let mode = match mode {
-        RenameTargetMode::Overwrite if from == to => return Ok(()),
         RenameTargetMode::Overwrite => CopyMode::Overwrite,
         RenameTargetMode::Create => CopyMode::Create,
     };
-    copy_state(store, from, info.etag.as_ref(), to, mode).await?;
-    let options = DeleteOptions { if_match: info.etag, ..DeleteOptions::default() };
+    let within = within(store, mode);
+    let info = head(store, from, if within { Detail::Basic } else { Detail::WithTags }).await?;
+    if from == to && mode == CopyMode::Overwrite {
+        return Ok(());
+    }
+    let (key, etag) = (info.key.clone(), info.etag.clone());
+    if within {
+        copy_within(store, from, etag.as_ref(), to).await?;
+    } else {
+        through_client(store, from, info, to, mode).await?;
+    }
+    let options = DeleteOptions { if_match: etag, ..DeleteOptions::default() };
     store.delete(&key, options).await.map_err(|error| core_error(error, from))
 }
 
@@ -137,11 +169,10 @@ async fn delete_some(store: &dyn Storage, paths: Vec<Result<Path>>) -> Vec<Resul
         paths.into_iter().map(|path| path.and_then(|path| Ok((key_of(&path)?, path)))).collect();
     let known = keys.iter().flatten().map(|(key, _)| key.clone()).collect();
     let mut results = store.delete_many(known).await.into_iter();
-    let one = |(_, path): (_, Path)| match results.next() {
+    let mut one = |(_, path): (_, Path)| match results.next() {
         Some((_, Ok(()))) => Ok(path),
         Some((_, Err(error))) => Err(core_error(error, &path)),
         None => Err(Error::Generic { store: "cabotage", source: "a deletion has no result".into() }),
     };
-    let mut one = one;
     keys.into_iter().map(|key| key.and_then(&mut one)).collect()
 }

@@ -22,6 +22,7 @@ mod losses;
 mod lying;
 mod migration;
 mod mount;
+mod object_store;
 mod outage;
 mod pairs;
 mod parts;
@@ -107,6 +108,7 @@ fn main() -> ExitCode {
         bad_input::cases(),
         configured::cases(),
         reading::cases(),
+        object_store::cases(),
         verify::cases(),
     ];
     let cases: Vec<Case> = all.into_iter().flatten().collect();
