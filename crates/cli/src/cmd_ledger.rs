@@ -6,14 +6,14 @@ use cabotage_core::{Error, ErrorKind, Result};
 use cabotage_engine::{Adopt, LedgerOptions, LedgerReader, Options};
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::exit_code::Exit;
+use crate::exit_code::{self, Exit};
 use crate::job_args::{JobArgs, state_dir};
-use crate::ledger_show;
 use crate::ledgers::ledger_files;
 use crate::options::Common;
 use crate::output::{Failure, Output};
 use crate::run_job::{self, run_job};
 use crate::screen::Screen;
+use crate::{ledger_merge, ledger_show};
 
 #[derive(Args, Debug)]
 pub(crate) struct LedgerArgs {
@@ -25,6 +25,12 @@ pub(crate) struct LedgerArgs {
 enum Verb {
     /// Makes the ledger anew of what both ends hold; nothing is written to either. The old one is kept beside it.
     Rebuild(Box<RebuildArgs>),
+    /// Puts the ledgers of a job's shards together as the whole job's, and tells what their last runs came to.
+    ///
+    /// From then on the job goes on without --shard: `verify`, `cutover` and `retry` take all of it. Each shard has to have
+    /// run to an end. When it was cut off, the same command ends it.
+    #[command(after_help = exit_code::HELP)]
+    Merge(ledger_merge::MergeArgs),
     /// Shows all that a ledger knows of an object.
     Show(ledger_show::ShowArgs),
     /// Copies a ledger into a new file, also while a run goes on.
@@ -63,6 +69,7 @@ struct BackupArgs {
 pub(crate) async fn run(args: &LedgerArgs, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
     match &args.verb {
         Verb::Rebuild(args) => Box::pin(rebuild(args, common, screen)).await,
+        Verb::Merge(args) => Box::pin(ledger_merge::run(args, common, screen)).await,
         Verb::Show(args) => ledger_show::run(args, common, screen),
         Verb::Backup(args) => backup(args, common),
     }

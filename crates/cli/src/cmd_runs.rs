@@ -33,7 +33,9 @@ pub(crate) async fn run(args: &RunsArgs, common: &Common, screen: &Screen) -> Re
     let ledgers = Ledgers::open(&args.state, common, screen)?;
     let job = job(args, common).await?;
     let mut output = Output::new();
-    for ledger in ledgers.known.iter().filter(|ledger| job.as_ref().is_none_or(|job| *job == ledger.job)) {
+    for ledger in
+        ledgers.known.iter().filter(|ledger| job.as_ref().is_none_or(|job| *job == ledger.job.whole()))
+    {
         if !args.json {
             output.line(head(ledger))?;
         }

@@ -69,7 +69,7 @@ impl ShardArgs {
     }
 }
 
-fn read_plan(file: &Path) -> Result<ShardPlan> {
+pub(crate) fn read_plan(file: &Path) -> Result<ShardPlan> {
     let about = file.to_string_lossy().into_owned();
     let text = std::fs::read_to_string(file).map_err(|error| {
         Error::new(ErrorKind::InvalidConfig, format!("the shard plan can't be read: {error}"))

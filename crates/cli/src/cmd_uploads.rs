@@ -168,7 +168,8 @@ impl Owners {
     fn of_store(ledgers: &Ledgers, identity: &str) -> Result<Self> {
         let mut owners = Self::default();
         for ledger in &ledgers.known {
-            let Some(prefix) = ledger.job.destination.strip_prefix(identity) else { continue };
+            let job = ledger.job.whole();
+            let Some(prefix) = job.destination.strip_prefix(identity) else { continue };
             // The holder first: what it starts after that look is younger than any limit.
             if ledger.reader.holder()?.is_some() {
                 owners.going_on.push((prefix.to_owned(), ledger.name.clone()));

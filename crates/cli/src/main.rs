@@ -20,6 +20,7 @@ mod delete_args;
 mod exit_code;
 mod job_args;
 mod ledger_flags;
+mod ledger_merge;
 mod ledger_show;
 mod ledgers;
 mod limit_args;

@@ -29,6 +29,7 @@ fn help_texts() {
         ("ledger-rebuild", &["ledger", "rebuild", "--help"]),
         ("ledger-show", &["ledger", "show", "--help"]),
         ("ledger-backup", &["ledger", "backup", "--help"]),
+        ("ledger-merge", &["ledger", "merge", "--help"]),
         ("shards-plan", &["shards", "plan", "--help"]),
         ("job", &["job", "--help"]),
         ("job-submit", &["job", "submit", "--help"]),

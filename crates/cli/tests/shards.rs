@@ -70,6 +70,60 @@ fn three_shards_are_the_whole_and_each_keeps_to_its_own() {
     assert_eq!(files(&env, "out"), 59);
 }
 
+fn merge(env: &TestEnv, more: &[&str]) -> Ran {
+    let args = ["ledger", "merge", "in", "out", "--shard-plan", "plan.json", "--state", "state"];
+    env.run(&[&args, more].concat())
+}
+
+fn counts(report: &serde_json::Value) -> Vec<&serde_json::Value> {
+    [
+        "objects",
+        "bytes_listed",
+        "bytes_copied",
+        "objects_copied",
+        "pass",
+        "levels",
+        "losses",
+        "failures",
+        "ending",
+    ]
+    .iter()
+    .map(|field| &report[field])
+    .collect()
+}
+
+#[test]
+fn shards_are_merged_and_the_job_goes_on_as_a_whole() {
+    let env = planned();
+    for number in ["1/3", "2/3"] {
+        assert_eq!(env.run(&shard(number, &[])).code, 0);
+    }
+    refused(&merge(&env, &[]), "shard 3/3 of plan");
+    assert_eq!(env.run(&shard("3/3", &[])).code, 0);
+    let ran = merge(&env, &["--report", "r.json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let merged = report(&env);
+    let ran = env.run(&["migrate", "in", "out-of-one", "--state", "state-of-one", "--report", "r.json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(counts(&merged), counts(&report(&env)));
+    let ran = merge(&env, &["--report", "r.json"]);
+    assert_eq!((ran.code, counts(&report(&env))), (0, counts(&merged)), "{ran:?}");
+
+    refused(&env.run(&shard("1/3", &[])), "the whole job has a ledger already");
+    let whole = |verb: &str| env.run(&[verb, "in", "out", "--state", "state", "--report", "r.json"]);
+    assert_eq!(whole("verify").code, 0);
+    assert_eq!(whole("migrate").code, 0);
+    assert_eq!(
+        (report(&env)["objects"]["skipped"].as_u64(), report(&env)["objects_copied"].as_u64()),
+        (Some(60), Some(0))
+    );
+    assert_eq!(whole("cutover").code, 0);
+    let ran = env.run(&["runs", "--state", "state", "in", "out"]);
+    for run in ["merge", "cutover", "60 listed"] {
+        assert!(ran.stdout.contains(run), "{ran:?}");
+    }
+}
+
 #[test]
 fn two_ledgers_never_own_the_same_name() {
     let env = planned();

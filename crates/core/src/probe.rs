@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     AccessStream, DeleteOptions, ErrorKind, Key, Operation, Payload, RemnantStream, RequestMeter, Result,
@@ -54,7 +54,7 @@ pub enum ObjectLock {
 }
 
 /// A store's requests to its server, since it was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Requests sent, those sent again included.
     pub requests: u64,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cabotage_core::{Error, ErrorKind, ObjectInfo, Result, Timestamp, display_key};
 use cabotage_layers::ReadOnly;
 use futures::StreamExt as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::Instrument as _;
 
 use crate::decide::{change, is_as_written};
@@ -23,7 +23,7 @@ use crate::{
 const EXAMPLES: usize = 10;
 
 /// What the comparison at the end of a cut-over found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cutover {
     /// Whether both sides were listed to their end and compared; not after a pass that left something undone.
     pub compared: bool,
@@ -44,6 +44,7 @@ pub struct Cutover {
     /// Objects at the destination that this job knows nothing of.
     pub extra: u64,
     /// Up to ten of those that stand in the way, as a human reads them.
+    #[serde(default)]
     pub examples: Vec<String>,
     /// When the job was closed; `None`: it is still open.
     pub closed: Option<Timestamp>,

@@ -11,7 +11,7 @@ use cabotage_core::{
     Versioning, display_key, disposition,
 };
 use futures::StreamExt as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::decide::is_as_written;
@@ -38,7 +38,7 @@ impl Default for DeletePolicy {
 }
 
 /// What became of the objects that the source no longer has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deletion {
     /// Objects of this job's own, as it left them at the destination.
     pub candidates: Amount,
@@ -58,6 +58,7 @@ pub struct Deletion {
     /// Could not be deleted.
     pub failed: u64,
     /// Up to three of those that were kept, in conflict or failed, as a human reads them.
+    #[serde(default)]
     pub examples: Vec<String>,
     /// Why nothing was deleted at all, and which option lifts that.
     pub blocked: Option<String>,

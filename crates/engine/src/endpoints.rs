@@ -118,7 +118,7 @@ impl OutageWatch for Watch {
 }
 
 /// What became of the two ends' endpoints.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Endpoints {
     /// The source's.
     pub source: Endpoint,
@@ -127,7 +127,7 @@ pub struct Endpoints {
 }
 
 /// What became of one end's endpoint during the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// How often it was down, so that the run waited for it.
     pub outages: u64,

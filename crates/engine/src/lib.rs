@@ -46,6 +46,7 @@ mod recover;
 mod remnants;
 mod report;
 mod report_cutover;
+mod report_merged;
 mod report_pass;
 mod report_text;
 mod report_uploads;
@@ -83,8 +84,9 @@ pub use job::{Adopt, Job, Options, Overwrite, PartsDigest, Side, Stop, Verify};
 pub use json::{json_file, json_line};
 pub use keeping::remove_wholly;
 pub use ledger::{
-    Count, DonePart, FrozenJob, HashMark, Intent, JobChanges, JobEnd, JobIdentity, Ledger, LedgerCounts,
-    LedgerJob, LedgerReader, LoggedChange, OpenUpload, Row, RunKind, RunRecord, Trouble, free_space,
+    Count, Divided, DonePart, FrozenJob, HashMark, Intent, JobChanges, JobEnd, JobIdentity, Ledger,
+    LedgerCounts, LedgerJob, LedgerReader, LoggedChange, Merged, OpenUpload, Row, RunKind, RunRecord,
+    ShardedJob, Trouble, free_space,
 };
 pub use loss_policy::{LossFate, LossPolicy};
 pub use outcome::{Class, Outcome};

@@ -1,6 +1,6 @@
 //! What a pass found at the source, compared with what the ledger knew.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How an object at the source differs from what the ledger knows of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,7 +17,7 @@ pub enum Change {
 }
 
 /// Objects and their bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amount {
     /// How many.
     pub objects: u64,
@@ -33,7 +33,7 @@ impl Amount {
 }
 
 /// The selected objects by how they differ from what the ledger knew.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pass {
     /// Not in the ledger before.
     pub new: Amount,

@@ -5,14 +5,14 @@ use std::fmt;
 
 use cabotage_core::{LossName, RemnantKind, RemnantStream, Result};
 use futures::TryStreamExt as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::{Event, LossCount, Observer, Selection, Side, Stop};
 
 /// Snapshots, older versions and deleted objects that are left behind at the source, one by one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remnants {
     /// Snapshots of objects.
     pub snapshots: u64,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use cabotage_core::{ErrorKind, LossName, Support, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Class, Cutover, Deletion, Endpoints, Pass, Remnants, UploadCounts};
 
 /// How a run ended, from best to worst; the command line maps it to an exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// Every selected object is at the destination at the demanded level.
@@ -26,7 +26,7 @@ pub enum Ending {
 }
 
 /// How many objects ended in each class. `listed` is the sum of the others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Selected objects that the source's listing returned.
     pub listed: u64,
@@ -85,7 +85,7 @@ impl Counts {
 }
 
 /// Proofs of the objects that are at the destination, skipped ones included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Levels {
     /// The destination's server checked every byte's digest.
     pub server_checked: u64,
@@ -98,7 +98,7 @@ pub struct Levels {
 }
 
 /// Objects that lost something, by the loss's name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LossCount {
     /// Moved all the same.
     pub accepted: u64,
@@ -109,16 +109,17 @@ pub struct LossCount {
 }
 
 /// Failures of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureGroup {
     /// How many objects.
     pub count: u64,
     /// Up to three, as a human reads them (names escaped).
+    #[serde(default)]
     pub examples: Vec<String>,
 }
 
 /// What the destination was seen to enforce.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guards {
     /// Whether a body with a wrong digest was refused.
     pub digest: Support,
@@ -129,7 +130,7 @@ pub struct Guards {
 }
 
 /// The account of a run. Serialised it is the file of `--report`; `Display` is the text at the end.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// Version of this format.
     pub format: u32,
@@ -195,6 +196,7 @@ pub struct Report {
     /// Where the ledger is.
     pub ledger: Option<String>,
     /// What to do next.
+    #[serde(default)]
     pub next: Vec<String>,
 }
 

@@ -60,7 +60,7 @@ pub(crate) async fn open_for(job: &Job, observer: &dyn Observer) -> Result<Ledge
 pub(crate) async fn open_ledger(source: &Side, destination: &Side, state_dir: &Path) -> Result<Ledger> {
     let job = LedgerJob {
         identity: JobIdentity::between(source, destination),
-        former: former(source, destination),
+        former: JobIdentity::former(source, destination),
         rules: FrozenJob::default(),
         allowed: JobChanges::default(),
         writes: false,
@@ -91,19 +91,20 @@ impl JobIdentity {
     pub fn between(source: &Side, destination: &Side) -> Self {
         Self { source: source.identity(), destination: destination.identity() }
     }
-}
 
-/// What earlier versions called it, with the address of the server in it.
-fn former(source: &Side, destination: &Side) -> JobIdentity {
-    let place = |side: &Side| format!("{}/{}", side.store.id().0, side.prefix);
-    JobIdentity { source: place(source), destination: place(destination) }
+    /// What earlier versions called it, with the address of the server in it.
+    pub(crate) fn former(source: &Side, destination: &Side) -> Self {
+        let place = |side: &Side| format!("{}/{}", side.store.id().0, side.prefix);
+        Self { source: place(source), destination: place(destination) }
+    }
 }
 
 fn ledger_job(job: &Job) -> LedgerJob {
     let options = &job.options;
     let (include, exclude) = options.selection.patterns();
+    let ends = (&job.source, &job.destination);
     let (mut identity, mut former) =
-        (JobIdentity::between(&job.source, &job.destination), former(&job.source, &job.destination));
+        (JobIdentity::between(ends.0, ends.1), JobIdentity::former(ends.0, ends.1));
     if let Some(shard) = &options.shard {
         identity = shard.id.of_job(&identity);
         former = identity.clone();

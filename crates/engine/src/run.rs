@@ -162,10 +162,12 @@ async fn open(
         Some(side) => Some(Keeping::open(side, &job.destination).await?),
         None => None,
     };
+    let shard = job.options.shard.as_ref().map(|shard| format!(" (shard {})", shard.number()));
     let summary = format!(
-        "{} -> {}{}",
+        "{} -> {}{}{}",
         job.source.label,
         job.destination.label,
+        shard.unwrap_or_default(),
         if job.options.dry_run { " (dry run)" } else { "" }
     );
     let run = ledger.start_run(kind, &summary, &run_log::settings(&job.options)).await?;
@@ -295,9 +297,8 @@ async fn end_record(context: &Context, report: &Report, stopped_by: Option<Strin
     if report.listing_complete && !options.dry_run && options.selection.keys_from.is_none() {
         ledger.forget_troubles_before(*run).await?;
     }
-    let ending = serde_json::to_value(report.ending).unwrap_or_default();
-    let outcome = ending.as_str().unwrap_or_default();
-    ledger.finish_run(*run, outcome, Some(run_log::stored(report, stopped_by))).await?;
+    let outcome = run_log::outcome(report.ending);
+    ledger.finish_run(*run, &outcome, Some(run_log::stored(report, stopped_by))).await?;
     ledger.clone().close().await
 }
 

@@ -11,8 +11,8 @@ use crate::context::Context;
 use crate::ledger::{free_space, missing_for};
 use crate::pace::Pace;
 use crate::{
-    Adopt, Event, Invocation, Ledger, Observer, Options, Overwrite, PartsDigest, Progress, Report, RunKind,
-    Snapshot, Verify,
+    Adopt, Ending, Event, Invocation, Ledger, Observer, Options, Overwrite, PartsDigest, Progress, Report,
+    RunKind, Snapshot, Verify,
 };
 
 /// How often the ledger is told how far a run has got.
@@ -117,6 +117,12 @@ fn lack_of_space(snapshot: &Snapshot, free: Option<u64>) -> Option<String> {
          is full",
         missing.div_ceil(1 << 20)
     ))
+}
+
+/// How a run ended, as the ledger keeps it.
+pub(crate) fn outcome(ending: Ending) -> String {
+    let ending = serde_json::to_value(ending).unwrap_or_default();
+    ending.as_str().unwrap_or_default().to_owned()
 }
 
 /// The report as the ledger keeps it: JSON without names of objects, which texts of failures hold.

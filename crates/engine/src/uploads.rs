@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cabotage_core::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::recover::try_abort;
 use crate::{Event, Observer, OpenUpload};
 
 /// What became of uploads in parts that an earlier attempt or run had begun.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadCounts {
     /// Uploads that went on from parts that were there already; one that went on twice in a run counts twice.
     pub went_on: u64,

@@ -35,6 +35,11 @@ impl Failure {
         Self { kind: ErrorKind::LedgerCorrupt, message, help: HELP_CORRUPT }
     }
 
+    /// Somebody else has the file in use.
+    pub(super) fn busy(message: &str) -> Self {
+        Self { kind: ErrorKind::LedgerHeld, message: message.to_owned(), help: HELP_BUSY }
+    }
+
     pub(super) fn conflict(message: String, help: &'static str) -> Self {
         Self { kind: ErrorKind::LedgerConflict, message, help }
     }

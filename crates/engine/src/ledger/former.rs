@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use cabotage_core::{Result, Timestamp};
-use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Failure, of_io};
 use super::lock::Lock;
+use super::schema;
 
 /// Gives a job's ledger its new name, where there is one under the former name and none under the new. The caller holds
 /// the lock of the new name; that of the former is held meanwhile.
@@ -21,12 +21,9 @@ pub(super) fn take_over(former: &Path, now: &Path) -> Result<()> {
         return Ok(());
     }
     let _lock = Lock::take(&former.with_extension("lock"))?;
-    put_away_log(former).map_err(|e| Failure::of("moving the ledger's log into it", &e).at(former))?;
+    put_away_log(former)?;
     std::fs::rename(former, now).map_err(|e| of_io("renaming the ledger", former, e))?;
-    for side in ["-wal", "-shm"] {
-        // Empty by now, and not there at all unless somebody looks into the ledger at this moment.
-        let _ = std::fs::remove_file(beside(former, side));
-    }
+    remove_log(former);
     tracing::info!(from = %former.display(), to = %now.display(), "the ledger has got its new name");
     Ok(())
 }
@@ -52,10 +49,27 @@ pub(super) fn put_aside(path: &Path) -> Result<PathBuf> {
     Ok(aside)
 }
 
-fn put_away_log(path: &Path) -> rusqlite::Result<()> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    conn.close().map_err(|(_, error)| error)
+/// Moves SQLite's log into the file, so that the file alone is the ledger.
+///
+/// # Errors
+/// `LedgerHeld` when somebody who reads it doesn't let that happen; `LedgerCorrupt`; `NoSpace`.
+pub(super) fn put_away_log(path: &Path) -> Result<()> {
+    let conn = schema::connect(path)?;
+    let moving = |e: rusqlite::Error| Failure::of("moving the ledger's log into it", &e).at(path);
+    let busy: bool =
+        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(moving)?;
+    if busy {
+        return Err(Failure::busy("the ledger's log can't be moved into it while somebody reads it").at(path));
+    }
+    conn.close().map_err(|(_, error)| moving(error))
+}
+
+/// Removes the log of a ledger into which it was moved: empty, and not there at all unless somebody looks into the ledger at this
+/// moment.
+pub(super) fn remove_log(path: &Path) {
+    for side in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(beside(path, side));
+    }
 }
 
 /// A file of SQLite's beside the database.

@@ -57,7 +57,8 @@ pub(super) fn foresee(conn: &Connection, job: &FrozenJob) -> std::result::Result
     Ok(all.iter().map(|text| display_text(text)).collect())
 }
 
-fn stored(conn: &Connection) -> std::result::Result<Option<FrozenJob>, Failure> {
+/// The rules as they were frozen.
+pub(super) fn stored(conn: &Connection) -> std::result::Result<Option<FrozenJob>, Failure> {
     let json: Option<String> = conn
         .query_row("SELECT frozen FROM job WHERE id = 1", [], |row| row.get(0))
         .optional()

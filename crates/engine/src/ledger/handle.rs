@@ -15,7 +15,7 @@ use super::lock::Lock;
 use super::reader::{self, Query};
 use super::space::Space;
 use super::writer::{Change, Request, Writer};
-use super::{JobIdentity, LedgerJob, divided, filesystem, former, freeze, schema};
+use super::{JobIdentity, LedgerJob, division, filesystem, former, freeze, schema};
 
 /// Requests that may wait; more callers wait for a place.
 const QUEUE: usize = 4096;
@@ -95,7 +95,7 @@ impl Ledger {
         }
         let path = Self::file(state_dir, job);
         let lock = Lock::take(&path.with_extension("lock"))?;
-        let division = divided::check(state_dir, job, path.exists())?;
+        let division = division::check(state_dir, job)?;
         former::take_over(&Self::file(state_dir, former), &path)?;
         let mut conn = schema::open_for_writing(&path, job, former)?;
         drop(division);
@@ -118,8 +118,11 @@ impl Ledger {
     /// when there was no ledger.
     ///
     /// # Errors
-    /// `LedgerHeld` when a run has it open; `InvalidConfig` when it can't be renamed.
+    /// `LedgerHeld` when a run has it open; `InvalidConfig` when it can't be renamed, and when the job is divided into shards.
     pub fn set_aside(state_dir: &Path, job: &LedgerJob) -> Result<Option<PathBuf>> {
+        if state_dir.exists() {
+            division::check(state_dir, &job.identity)?;
+        }
         let found = [&job.identity, &job.former].map(|identity| Self::file(state_dir, identity));
         found.iter().find(|path| path.exists()).map(|path| former::put_aside(path)).transpose()
     }
@@ -205,7 +208,7 @@ fn spawn(name: &str, path: &Path, work: impl FnOnce() + Send + 'static) -> Resul
 }
 
 /// Creates the folder and those above it; new ones are for this user alone.
-fn create_folder(path: &Path) -> std::io::Result<()> {
+pub(super) fn create_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -5,7 +5,7 @@
 
 mod at_work;
 mod changes;
-mod divided;
+mod division;
 mod error;
 mod filesystem;
 mod former;
@@ -24,6 +24,7 @@ mod types;
 mod writer;
 
 pub(crate) use at_work::{AtWork, Counted};
+pub use division::{Divided, Merged, ShardedJob};
 pub use filesystem::free_space;
 pub(crate) use filesystem::missing_for;
 pub use frozen::{FrozenJob, JobChanges, JobEnd};

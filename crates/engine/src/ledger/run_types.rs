@@ -20,12 +20,14 @@ pub enum RunKind {
     Verify,
     /// Makes the ledger anew from both ends.
     Rebuild,
+    /// Puts the last runs of all shards together as one.
+    Merge,
 }
 
 impl RunKind {
     /// Every kind there is.
-    pub const ALL: [Self; 6] =
-        [Self::Pass, Self::DryRun, Self::Retry, Self::Cutover, Self::Verify, Self::Rebuild];
+    pub const ALL: [Self; 7] =
+        [Self::Pass, Self::DryRun, Self::Retry, Self::Cutover, Self::Verify, Self::Rebuild, Self::Merge];
 
     /// The stable name.
     #[must_use]
@@ -37,6 +39,7 @@ impl RunKind {
             Self::Cutover => "cutover",
             Self::Verify => "verify",
             Self::Rebuild => "rebuild",
+            Self::Merge => "merge",
         }
     }
 

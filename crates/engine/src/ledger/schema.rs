@@ -1,6 +1,6 @@
 //! Opening, checking and creating the file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cabotage_core::{Result, Timestamp};
@@ -46,10 +46,27 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
 }
 
 /// Makes the ledger under another name and renames it when it is whole: an empty file under the ledger's name is damage, never
-/// a beginning. The empty file comes first, so that SQLite gives its side files the same permissions.
+/// a beginning.
 fn create_file(path: &Path, job: &JobIdentity) -> Result<()> {
+    let (new, conn) = begin(path, job)?;
+    conn.close().map_err(|(_, e)| Failure::of("creating the ledger", &e).at(&new))?;
+    put_in_place(&new, path)
+}
+
+/// Begins a ledger under the name that it has until it is whole. The empty file comes first, so that SQLite gives its side files
+/// the same permissions.
+pub(super) fn begin(path: &Path, job: &JobIdentity) -> Result<(PathBuf, Connection)> {
+    let new = beginning(path)?;
+    private_file(&new).map_err(|e| of_io("creating the ledger", &new, e))?;
+    let mut conn = connect(&new)?;
+    create(&mut conn, job).map_err(|e| Failure::of("creating the ledger", &e).at(&new))?;
+    Ok((new, conn))
+}
+
+/// The name that a ledger has until it is whole. What is left there is removed.
+pub(super) fn beginning(path: &Path) -> Result<PathBuf> {
     let new = path.with_extension("sqlite-new");
-    for left in [new.clone(), beside(&new, "-journal")] {
+    for left in [new.clone(), beside(&new, "-journal"), beside(&new, "-wal"), beside(&new, "-shm")] {
         match std::fs::remove_file(&left) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 return Err(of_io("removing what is left of a creation", &left, e));
@@ -57,12 +74,12 @@ fn create_file(path: &Path, job: &JobIdentity) -> Result<()> {
             _ => {}
         }
     }
-    private_file(&new).map_err(|e| of_io("creating the ledger", &new, e))?;
-    let mut conn = connect(&new)?;
-    create(&mut conn, job)
-        .and_then(|()| conn.close().map_err(|(_, error)| error))
-        .map_err(|e| Failure::of("creating the ledger", &e).at(&new))?;
-    std::fs::rename(&new, path).map_err(|e| of_io("creating the ledger", path, e))?;
+    Ok(new)
+}
+
+/// Gives a ledger that is whole its name.
+pub(super) fn put_in_place(new: &Path, path: &Path) -> Result<()> {
+    std::fs::rename(new, path).map_err(|e| of_io("creating the ledger", path, e))?;
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
         std::fs::File::open(folder)
@@ -72,7 +89,7 @@ fn create_file(path: &Path, job: &JobIdentity) -> Result<()> {
     Ok(())
 }
 
-fn connect(path: &Path) -> Result<Connection> {
+pub(super) fn connect(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let settle = |conn: &Connection| -> rusqlite::Result<()> {
         conn.busy_timeout(BUSY)?;

@@ -3,6 +3,7 @@
 mod make;
 mod plan;
 mod sketch;
+mod tenure;
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,9 +15,7 @@ use crate::JobIdentity;
 use crate::join::Span;
 pub use make::plan_shards;
 pub use plan::{PlannedShard, ShardPlan};
-
-/// What an identity of a shard's ledger has behind that of the job. A job's own ends in a slash.
-const MARK: &str = " (shard ";
+pub(crate) use tenure::Tenure;
 
 /// Which of how many: `2/4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,22 +81,13 @@ pub(crate) struct ShardId {
 impl ShardId {
     /// The identity of the shard's own ledger.
     pub(crate) fn of_job(&self, job: &JobIdentity) -> JobIdentity {
-        let destination = format!("{}{MARK}{} of plan {})", job.destination, self.number, self.plan);
-        JobIdentity { source: job.source.clone(), destination }
+        Tenure::Shard(self.clone()).of_job(job)
     }
+}
 
-    /// The job that a ledger belongs to, and the shard where it is one's.
-    pub(crate) fn split(identity: &JobIdentity) -> (JobIdentity, Option<Self>) {
-        let parsed = identity.destination.rsplit_once(MARK).and_then(|(job, rest)| {
-            let (number, plan) = rest.strip_suffix(')')?.split_once(" of plan ")?;
-            Some((job, Self { number: number.parse().ok()?, plan: plan.to_owned() }))
-        });
-        match parsed {
-            Some((job, shard)) => {
-                (JobIdentity { source: identity.source.clone(), destination: job.to_owned() }, Some(shard))
-            }
-            None => (identity.clone(), None),
-        }
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "shard {} of plan {}", self.number, self.plan)
     }
 }
 

@@ -106,6 +106,11 @@ impl ShardPlan {
         })
     }
 
+    /// Refuses a plan that was made for another source.
+    pub(crate) fn check(&self, source: &Side) -> Result<()> {
+        check_source(&self.source, source)
+    }
+
     /// What was planned is left out: a plan is what it divides and where.
     fn own_digest(&self) -> String {
         let bounds: Vec<_> = self.shards.iter().map(|shard| (&shard.after, &shard.through)).collect();
@@ -117,11 +122,15 @@ impl ShardPlan {
 impl Shard {
     /// Refuses a shard of a plan that was made for another source.
     pub(crate) fn check(&self, source: &Side) -> Result<()> {
-        if self.source == source.identity() {
-            return Ok(());
-        }
-        Err(wrong(&format!("it was made for {}, and the source is {}", self.source, source.identity())))
+        check_source(&self.source, source)
     }
+}
+
+fn check_source(planned: &str, source: &Side) -> Result<()> {
+    if planned == source.identity() {
+        return Ok(());
+    }
+    Err(wrong(&format!("it was made for {planned}, and the source is {}", source.identity())))
 }
 
 /// Whether the second begins where the first ends, and that doesn't end before it begins.

@@ -133,7 +133,12 @@ fn numbers() {
 #[test]
 fn identities_come_back() {
     let job = JobIdentity { source: "s3/a/".into(), destination: "s3/b/x (shard 1/2 of plan y)/".into() };
-    assert_eq!(ShardId::split(&job), (job.clone(), None));
     let id = ShardId { number: ShardNumber { number: 1, of: 2 }, plan: "0123456789abcdef".into() };
-    assert_eq!(ShardId::split(&id.of_job(&job)), (job, Some(id)));
+    for tenure in
+        [Tenure::Whole, Tenure::Divided(id.plan.clone()), Tenure::Shard(id.clone()), Tenure::Merged(id)]
+    {
+        let identity = tenure.of_job(&job);
+        assert_eq!(Tenure::split(&identity), (job.clone(), tenure));
+        assert_eq!(identity.whole(), job);
+    }
 }

@@ -65,6 +65,12 @@ pub(in crate::ledger) fn runs(conn: &Connection) -> Result<Vec<RunRecord>> {
     conn.prepare_cached(&format!("SELECT {COLUMNS} FROM run ORDER BY id"))?.query_map([], run_of)?.collect()
 }
 
+pub(in crate::ledger) fn last_run(conn: &Connection) -> Result<Option<RunRecord>> {
+    conn.prepare_cached(&format!("SELECT {COLUMNS} FROM run ORDER BY id DESC LIMIT 1"))?
+        .query_row([], run_of)
+        .optional()
+}
+
 pub(in crate::ledger) fn job(conn: &Connection) -> Result<JobIdentity> {
     conn.query_row("SELECT source, destination FROM job WHERE id = 1", [], |row| {
         Ok(JobIdentity { source: row.get(0)?, destination: row.get(1)? })
@@ -111,7 +117,7 @@ pub(in crate::ledger) fn changes(conn: &Connection) -> Result<Vec<LoggedChange>>
         .collect()
 }
 
-fn now() -> i64 {
+pub(in crate::ledger) fn now() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
