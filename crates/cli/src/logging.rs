@@ -22,11 +22,14 @@ pub(crate) fn log_to(screen: &Screen, format: LogFormat, verbose: u8, traces: Op
     let filter = EnvFilter::new(format!("off,cabotage={level},opentelemetry_sdk=warn"));
     let filter = filter.and(filter_fn(is_told));
     let lines = LogLines::new(screen, format);
-    let layer = match format {
+    let lines = match format {
         LogFormat::Text => fmt::layer().with_writer(lines).with_ansi(false).boxed(),
         LogFormat::Json => fmt::layer().with_writer(lines).json().boxed(),
     };
-    Registry::default().with(traces.map(traces::layer)).with(layer.with_filter(filter)).init();
+    // A list, and not an optional layer: where that is none it wants every span.
+    let mut layers = vec![lines.with_filter(filter).boxed()];
+    layers.extend(traces.map(traces::layer));
+    Registry::default().with(layers).init();
 }
 
 /// No spans; of the exporter alone that it had to drop some.
