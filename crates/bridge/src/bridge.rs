@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cabotage_core::Storage;
+use cabotage_core::{Preconditions, Storage};
 use futures::stream::BoxStream;
 use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
 use object_store::path::Path;
@@ -19,20 +19,32 @@ use crate::attributes::write_options;
 use crate::error::core_error;
 use crate::paths::{LeftOut, key_of};
 use crate::upload::Parts;
-use crate::{list, pages, read, write};
+use crate::{list, pages, proof, read, write};
 
 /// A [`Storage`] as an [`ObjectStore`]. Clones share the count of names left out.
 #[derive(Clone, Debug)]
 pub struct Bridge {
     store: Arc<dyn Storage>,
     left_out: Arc<LeftOut>,
+    conditions: Preconditions,
 }
 
 impl Bridge {
-    /// A bridge to that store.
+    /// A bridge to that store. Which conditions of writes it enforces is what the store declares.
     #[must_use]
     pub fn new(store: Arc<dyn Storage>) -> Self {
-        Self { store, left_out: Arc::default() }
+        let conditions = store.capabilities().preconditions;
+        Self { store, left_out: Arc::default(), conditions }
+    }
+
+    /// A bridge to that store, after writes under that name that must fail have shown which conditions it enforces. What it
+    /// does not is refused; what it does is used, whatever is declared. Nothing is left under the name.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where there is an object of that name; those of writing and deleting.
+    pub async fn proven(store: Arc<dyn Storage>, name: &Path) -> Result<Self> {
+        let conditions = proof::conditions(store.as_ref(), name).await?;
+        Ok(Self { conditions, ..Self::new(store) })
     }
 
     /// How many names listings have left out, since an `object_store` path can't carry them (`a//b`, `a/`, `/a`, `..`);
@@ -64,7 +76,7 @@ impl PaginatedListStore for Bridge {
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for Bridge {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
-        write::put(self.store.as_ref(), location, payload, opts).await
+        write::put(self.store.as_ref(), self.conditions, location, payload, opts).await
     }
 
     async fn put_multipart_opts(
@@ -107,10 +119,10 @@ impl ObjectStore for Bridge {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        write::copy(&self.store, from, to, options.mode).await
+        write::copy(&self.store, self.conditions, from, to, options.mode).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        write::rename(&self.store, from, to, options.target_mode).await
+        write::rename(&self.store, self.conditions, from, to, options.target_mode).await
     }
 }

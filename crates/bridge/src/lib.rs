@@ -23,6 +23,7 @@ mod error;
 mod list;
 mod pages;
 mod paths;
+mod proof;
 mod read;
 mod upload;
 mod write;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cabotage_core::{
-    DeleteOptions, Detail, ETag, ObjectInfo, Payload, ReadOptions, Sha256, Storage, StorageExt as _, Support,
-    WriteMode, WriteOptions, Written,
+    DeleteOptions, Detail, ETag, ObjectInfo, Payload, Preconditions, ReadOptions, Sha256, Storage,
+    StorageExt as _, Support, WriteMode, WriteOptions, Written,
 };
 use futures::FutureExt as _;
 use futures::stream::{BoxStream, StreamExt as _};
@@ -32,6 +32,7 @@ pub(crate) fn put_result(written: Written) -> PutResult {
 
 pub(crate) async fn put(
     store: &dyn Storage,
+    rules: Preconditions,
     path: &Path,
     given: PutPayload,
     options: PutOptions,
@@ -42,15 +43,14 @@ pub(crate) async fn put(
         PutMode::Create => create_error,
         PutMode::Update(_) => update_error,
     };
-    let mode = mode(store, options.mode)?;
+    let mode = mode(rules, options.mode)?;
     let options = write_options(store.capabilities(), &options.attributes, &options.tags)?;
     let written = store.write(&key, payload(&given), WriteOptions { mode, ..options }).await;
     written.map(put_result).map_err(|error| told(error, path))
 }
 
 /// A condition that the store may ignore would lose somebody's write, so it is refused.
-fn mode(store: &dyn Storage, mode: PutMode) -> Result<WriteMode> {
-    let rules = store.capabilities().preconditions;
+fn mode(rules: Preconditions, mode: PutMode) -> Result<WriteMode> {
     match mode {
         PutMode::Overwrite => Ok(WriteMode::Replace),
         PutMode::Create if rules.create == Support::Enforced => Ok(WriteMode::Create),
@@ -66,12 +66,18 @@ fn mode(store: &dyn Storage, mode: PutMode) -> Result<WriteMode> {
     }
 }
 
-pub(crate) async fn copy(store: &Arc<dyn Storage>, from: &Path, to: &Path, mode: CopyMode) -> Result<()> {
+pub(crate) async fn copy(
+    store: &Arc<dyn Storage>,
+    rules: Preconditions,
+    from: &Path,
+    to: &Path,
+    mode: CopyMode,
+) -> Result<()> {
     if within(store, mode) {
         return copy_within(store, from, None, to).await;
     }
     let info = head(store, from, Detail::WithTags).await?;
-    through_client(store, from, info, to, mode).await
+    through_client(store, rules, from, info, to, mode).await
 }
 
 /// Whether the store copies by itself. Few servers guard the destination of a copy, and nothing declares which; of a
@@ -92,6 +98,7 @@ async fn head(store: &Arc<dyn Storage>, path: &Path, detail: Detail) -> Result<O
 /// Reads that state and writes it. A large body isn't held: the store is sent what is read.
 async fn through_client(
     store: &Arc<dyn Storage>,
+    rules: Preconditions,
     from: &Path,
     info: ObjectInfo,
     to: &Path,
@@ -99,7 +106,7 @@ async fn through_client(
 ) -> Result<()> {
     let target = key_of(to)?;
     let (mode, told): (_, fn(_, &Path) -> Error) = match mode {
-        CopyMode::Create => (self::mode(store.as_ref(), PutMode::Create)?, create_error),
+        CopyMode::Create => (self::mode(rules, PutMode::Create)?, create_error),
         CopyMode::Overwrite => (WriteMode::Replace, core_error),
     };
     // Of the state whose attributes go along.
@@ -128,6 +135,7 @@ fn reading(store: &Arc<dyn Storage>, info: &ObjectInfo, pinned: ReadOptions) -> 
 /// Copies the state that is there now and deletes no other.
 pub(crate) async fn rename(
     store: &Arc<dyn Storage>,
+    rules: Preconditions,
     from: &Path,
     to: &Path,
     mode: RenameTargetMode,
@@ -145,7 +153,7 @@ pub(crate) async fn rename(
     if within {
         copy_within(store, from, etag.as_ref(), to).await?;
     } else {
-        through_client(store, from, info, to, mode).await?;
+        through_client(store, rules, from, info, to, mode).await?;
     }
     let options = DeleteOptions { if_match: etag, ..DeleteOptions::default() };
     store.delete(&key, options).await.map_err(|error| core_error(error, from))

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use cabotage_bridge::Bridge;
-use cabotage_core::{Key, Storage, StorageExt as _};
+use cabotage_core::{Key, Preconditions, Storage, StorageExt as _, Support};
 use cabotage_local::{LocalConfig, LocalStore};
-use cabotage_memory::MemoryStore;
-use futures::TryStreamExt as _;
+use cabotage_memory::{MemoryStore, full_capabilities};
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
-use object_store::{Error, GetOptions, ObjectStore, ObjectStoreExt as _, integration};
+use object_store::{Error, GetOptions, ObjectStore, ObjectStoreExt as _, PutMode, integration};
 
 /// All of the module but for `multipart`, which is of a trait that the bridge hasn't: `MultipartStore`.
 async fn whole_module(store: &Bridge) {
@@ -99,4 +99,30 @@ async fn renamed_to_itself_an_object_stays() {
     assert_eq!(bridge.get(&path).await.unwrap().bytes().await.unwrap(), "x");
     let refused = bridge.rename_if_not_exists(&path, &path).await.unwrap_err();
     assert!(matches!(refused, Error::AlreadyExists { .. }), "{refused}");
+}
+
+/// The tests on real servers have stores that declare something else than they do.
+#[tokio::test]
+async fn conditions_are_proven() {
+    let name = Path::from("conditions-are-tried-here");
+    for support in [Support::Enforced, Support::Ignored] {
+        let mut rules = full_capabilities();
+        rules.preconditions = Preconditions { create: support, if_match: support, complete: support };
+        let store = MemoryStore::new("proven").with_capabilities(rules);
+        let bridge = Bridge::proven(Arc::new(store), &name).await.unwrap();
+        assert!(bridge.list(None).next().await.is_none(), "nothing is left of the trial");
+        bridge.put(&name, "x".into()).await.unwrap();
+        let refused = bridge.put_opts(&name, "y".into(), PutMode::Create.into()).await.unwrap_err();
+        let enforced = matches!(refused, Error::AlreadyExists { .. });
+        assert_eq!(enforced, support == Support::Enforced, "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn conditions_are_tried_under_a_free_name_only() {
+    let store = MemoryStore::new("taken");
+    store.put(&Key::new("taken").unwrap(), "x".into()).await.unwrap();
+    let refused = Bridge::proven(Arc::new(store.clone()), &Path::from("taken")).await.unwrap_err();
+    assert!(matches!(refused, Error::AlreadyExists { .. }), "{refused}");
+    assert_eq!(store.read_all(&Key::new("taken").unwrap(), 9).await.unwrap(), "x");
 }

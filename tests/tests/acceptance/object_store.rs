@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use ::object_store::path::Path;
-use ::object_store::{Error, GetOptions, ObjectStore as _, ObjectStoreExt as _, integration};
+use ::object_store::{Error, GetOptions, ObjectStore as _, ObjectStoreExt as _, PutMode, integration};
 use acceptance::{announce_missing, azurite, rgw};
 use bytes::Bytes;
-use cabotage::{Bridge, Environment, Layers, Location, OpenOptions, Stores};
-use futures::FutureExt as _;
+use cabotage::{Bridge, Environment, Layers, ListScope, Location, OpenOptions, Opened, Stores};
 use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::runtime::Runtime;
 
 use crate::cases;
@@ -17,6 +17,7 @@ cases! {
     azurite_passes_the_module needs ["azurite"],
     rgw_passes_the_module needs ["rgw"],
     rgw_with_versions_passes_the_module needs ["rgw"],
+    conditions_are_proven_whatever_is_declared needs ["rgw"],
     older_versions_are_read_under_conditions needs ["rgw"],
 }
 
@@ -55,11 +56,14 @@ const LAST_WINS: &[(&str, Function)] = functions! { multipart_race_condition(tru
 const FIRST_WINS: &[(&str, Function)] = functions! { multipart_race_condition(false) };
 
 async fn bridge(variables: Vec<(String, String)>, location: &str) -> Arc<Bridge> {
+    let provider = location.starts_with("s3:").then_some("ceph");
+    opened(variables, location, provider).await.object_store(&Layers::default())
+}
+
+async fn opened(variables: Vec<(String, String)>, location: &str, provider: Option<&str>) -> Opened {
     let stores = Stores::without_file(variables.into_iter().collect::<Environment>());
-    let s3_provider = location.starts_with("s3:").then(|| "ceph".to_owned());
-    let options = OpenOptions { s3_provider, ..OpenOptions::default() };
-    let opened = stores.open(&Location::parse(location).unwrap(), &options).await.unwrap();
-    opened.object_store(&Layers::default())
+    let options = OpenOptions { s3_provider: provider.map(str::to_owned), ..OpenOptions::default() };
+    stores.open(&Location::parse(location).unwrap(), &options).await.unwrap()
 }
 
 /// Every function of the module; those named have to fail with that text.
@@ -144,4 +148,28 @@ async fn older_versions(store: &Bridge) {
     let refused = asked(GetOptions::new().with_if_none_match(old.e_tag.clone())).await.unwrap_err();
     assert!(matches!(refused, Error::NotModified { .. }), "{refused}");
     assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), "new");
+}
+
+/// Without a profile nothing is declared of RGW, and it enforces conditions; with versions it ignores what its profile declares.
+fn conditions_are_proven_whatever_is_declared() {
+    let Some(server) = rgw() else { return announce_missing("rgw", "object_store") };
+    let runtime = Runtime::new().unwrap();
+    let (path, name) = (Path::from("k"), Path::from("conditions-are-tried-here"));
+    for (versions, provider) in [(false, None), (true, Some("ceph"))] {
+        let bucket = server.bucket("bridge");
+        if versions {
+            server.raw.keep_versions(&bucket);
+        }
+        let refused = runtime.block_on(async {
+            let location = format!("s3://{bucket}");
+            let store = opened(server.variables(), &location, provider).await.layered(&Layers::default());
+            let versions = ListScope { versions: true, ..ListScope::default() };
+            let proven = Bridge::proven(Arc::clone(&store), &name).await.unwrap();
+            assert!(store.list(versions).next().await.is_none(), "nothing is left of the trial");
+            proven.put(&path, "x".into()).await.unwrap();
+            proven.put_opts(&path, "y".into(), PutMode::Create.into()).await.unwrap_err()
+        });
+        assert_eq!(matches!(refused, Error::AlreadyExists { .. }), !versions, "{refused}");
+        assert_eq!(matches!(refused, Error::NotImplemented { .. }), versions, "{refused}");
+    }
 }
