@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cabotage_core::Result;
@@ -118,8 +118,7 @@ impl JobFolder {
     /// The lock, when nobody holds it: who has it is the supervisor.
     pub(crate) fn try_lock(&self) -> Result<Option<File>> {
         let failed = |error| of_io("its lock can't be taken", error);
-        let open =
-            OpenOptions::new().create(true).truncate(false).write(true).read(true).open(self.0.join("lock"));
+        let open = private_file().truncate(false).write(true).read(true).open(self.0.join("lock"));
         let file = open.map_err(failed)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(file)),
@@ -130,7 +129,7 @@ impl JobFolder {
 
     /// Where the supervisor says what went wrong with itself.
     pub(crate) fn supervisor_log(&self) -> io::Result<File> {
-        OpenOptions::new().create(true).append(true).open(self.0.join("supervisor.log"))
+        private_file().append(true).open(self.0.join("supervisor.log"))
     }
 
     /// Removes it, its name first.
@@ -156,6 +155,13 @@ fn private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// What opens a file for this user alone, creating it: jobs hold secrets, and the folder above may have been made by another.
+pub(crate) fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).mode(0o600);
+    options
+}
+
 /// Whether a folder is there already under the name that was wanted.
 fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
@@ -163,7 +169,7 @@ fn is_taken(error: &io::Error) -> bool {
 
 fn replace(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let draft = path.with_extension(format!("{}.new", random_name()));
-    let mut file = File::create(&draft)?;
+    let mut file = private_file().truncate(true).write(true).open(&draft)?;
     file.write_all(&serde_json::to_vec(value).map_err(io::Error::other)?)?;
     file.sync_data()?;
     fs::rename(&draft, path)

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::folder::private_file;
+
 /// Bytes of the longest line that is kept in one piece.
 const LINE: usize = 64 << 10;
 
@@ -54,7 +56,7 @@ fn next_line(held: &mut Vec<u8>, at_end: bool) -> Option<Vec<u8>> {
 }
 
 pub(crate) async fn open(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path).await
+    OpenOptions::from(private_file()).append(true).open(path).await
 }
 
 /// Reads a line of a log; none for one that is no such line.

@@ -29,7 +29,7 @@ pub(crate) fn config(
     let limits = EndLimits {
         bandwidth: settings.bandwidth,
         requests_per_second: settings.requests_per_second,
-        shared: None,
+        ..EndLimits::default()
     };
     Ok(HttpConfig {
         throttle: limits.overridden_by(options.limits.clone()).throttle(profile),

@@ -95,6 +95,7 @@ mod all;
 mod ambient;
 mod environment;
 mod fields;
+mod hand_over;
 #[cfg(any(feature = "s3", feature = "azure"))]
 mod http;
 mod job_file;

@@ -1,6 +1,7 @@
 //! Limits as they are told: so much a second, or none.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use cabotage_core::{Error, ErrorKind, Rates, Result, Throttle};
@@ -27,6 +28,8 @@ pub struct EndLimits {
     pub requests_per_second: Option<RequestRate>,
     /// Shares the limits of another location, whatever else is told: for what is used together with it.
     pub shared: Option<Throttle>,
+    /// So many use the location at once, each with its share of all limits, whoever told them.
+    pub divided_by: Option<NonZeroU32>,
 }
 
 const NONE: &str = "none";
@@ -53,6 +56,7 @@ impl EndLimits {
             bandwidth: other.bandwidth.or(self.bandwidth),
             requests_per_second: other.requests_per_second.or(self.requests_per_second),
             shared: other.shared.or(self.shared),
+            divided_by: other.divided_by.or(self.divided_by),
         }
     }
 
@@ -64,7 +68,19 @@ impl EndLimits {
         let told =
             self.requests_per_second.map(|RequestRate(requests)| Rates { requests, ..Rates::default() });
         let bytes = self.bandwidth.map_or(profile.bytes, |Bandwidth(bytes)| bytes);
-        Throttle::new(Rates { bytes, ..told.unwrap_or(profile) })
+        let rates = Rates { bytes, ..told.unwrap_or(profile) };
+        Throttle::new(self.divided_by.map_or(rates, |number| divided(rates, number)))
+    }
+}
+
+/// Rounded down, so that all shares together are never more. Nothing can be done with less than the least, though.
+fn divided(rates: Rates, number: NonZeroU32) -> Rates {
+    let share = |requests: Option<u32>| requests.map(|requests| (requests / number).max(1));
+    Rates {
+        bytes: rates.bytes.map(|bytes| (bytes / u64::from(number.get())).max(Rates::BYTES_MIN)),
+        requests: share(rates.requests),
+        reads: share(rates.reads),
+        writes: share(rates.writes),
     }
 }
 
@@ -199,7 +215,7 @@ mod tests {
             let limits = EndLimits {
                 bandwidth: bandwidth.map(|text| text.parse().unwrap()),
                 requests_per_second: requests.map(|text| text.parse().unwrap()),
-                shared: None,
+                ..EndLimits::default()
             };
             limits.throttle(profile).rates().to_string()
         };
@@ -207,6 +223,11 @@ mod tests {
         assert_eq!(rates(Some("1MiB/s"), None), "1 MiB/s, 900 reads/s, 300 writes/s");
         assert_eq!(rates(Some("1MiB/s"), Some("50")), "1 MiB/s, 50 requests/s");
         assert_eq!(rates(Some("none"), Some("none")), "");
+        let third = EndLimits { divided_by: NonZeroU32::new(3), ..EndLimits::default() };
+        assert_eq!(third.throttle(profile).rates().to_string(), "300 reads/s, 100 writes/s");
+        let told = EndLimits { bandwidth: Some("1MiB/s".parse().unwrap()), ..EndLimits::default() };
+        let told = told.overridden_by(third).throttle(profile).rates();
+        assert_eq!(told.to_string(), "349525 B/s, 300 reads/s, 100 writes/s");
         let shared = EndLimits { shared: Some(Throttle::new(profile)), ..EndLimits::default() };
         let other = EndLimits { requests_per_second: Some(RequestRate(Some(1))), ..EndLimits::default() };
         assert_eq!(shared.overridden_by(other).throttle(Rates::default()).rates(), profile);

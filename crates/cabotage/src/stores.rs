@@ -9,13 +9,14 @@ use toml::{Table, Value};
 
 use crate::location::is_store_name;
 use crate::settings::{StoreSettings, invalid};
-use crate::{Environment, fields};
+use crate::{Environment, fields, hand_over};
 
 /// Named stores, and the environment in which everything else is looked up.
 #[derive(Debug, Default)]
 pub struct Stores {
     pub(crate) environment: Environment,
     pub(crate) file: Option<PathBuf>,
+    pub(crate) text: Option<String>,
     pub(crate) stores: BTreeMap<String, StoreSettings>,
     pub(crate) tables: BTreeMap<String, Table>,
     #[cfg(feature = "memory")]
@@ -36,7 +37,7 @@ impl Stores {
         Self { environment, ..Self::default() }
     }
 
-    /// Reads that file; without a path `$XDG_CONFIG_HOME/cabotage/config.toml`, else `~/.config/cabotage/config.toml`,
+    /// Reads that file; without a path what [`handed_over`](Self::handed_over) left in the environment, else `$XDG_CONFIG_HOME/cabotage/config.toml`, else `~/.config/cabotage/config.toml`,
     /// which may be missing. Never a file of the working directory, since the file may start programs.
     ///
     /// # Errors
@@ -44,6 +45,7 @@ impl Stores {
     pub fn load(path: Option<&Path>, environment: Environment) -> Result<Self> {
         let (path, required) = match path {
             Some(path) => (path.to_owned(), true),
+            None if environment.get(hand_over::TEXT).is_some() => return hand_over::take(environment),
             None => match Self::default_path(&environment) {
                 Some(path) => (path, false),
                 None => return Ok(Self::without_file(environment)),
@@ -75,7 +77,7 @@ impl Stores {
         Some(folder.join("cabotage/config.toml"))
     }
 
-    fn parse(text: &str, path: &Path, environment: Environment) -> Result<Self> {
+    pub(crate) fn parse(text: &str, path: &Path, environment: Environment) -> Result<Self> {
         let mut table: Table = toml::from_str(text).map_err(|error| syntax(text, &error))?;
         fields::check(&table, "the file", &[fields::of::<File>()])?;
         let base = path.parent().unwrap_or(Path::new(""));
@@ -101,7 +103,8 @@ impl Stores {
                 .insert(name.clone(), StoreSettings::parse(table.clone(), &format!("stores.{name}"), &base)?);
             tables.insert(name, table);
         }
-        Ok(Self { file: Some(path.to_owned()), stores, tables, ..Self::without_file(environment) })
+        let (file, text) = (Some(path.to_owned()), Some(text.to_owned()));
+        Ok(Self { file, text, stores, tables, ..Self::without_file(environment) })
     }
 
     /// The environment.

@@ -1,6 +1,6 @@
 //! `cabotage job`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cabotage::{TimeSpan, job_from_file, open_compute, supervise_job};
@@ -123,11 +123,19 @@ impl JobArgs {
 
 impl ComputeArgs {
     fn open(&self, common: &Common) -> Result<Arc<dyn Compute>> {
-        let state = state_dir(self.state.as_deref(), common.stores()?.environment())?;
-        let program = std::env::current_exe()
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("this program isn't found: {error}")))?;
-        open_compute(&self.compute, &state, vec![program.into(), "job".into(), "supervise".into()])
+        open(&self.compute, &state_dir(self.state.as_deref(), common.stores()?.environment())?)
     }
+}
+
+/// Opens a compute with its jobs in that state folder.
+pub(crate) fn open(name: &str, state: &Path) -> Result<Arc<dyn Compute>> {
+    open_compute(name, state, vec![program()?.into(), "job".into(), "supervise".into()])
+}
+
+/// This program.
+pub(crate) fn program() -> Result<PathBuf> {
+    std::env::current_exe()
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("this program isn't found: {error}")))
 }
 
 pub(crate) async fn run(args: &JobArgs, common: &Common) -> Result<Exit, Failure> {
@@ -239,7 +247,8 @@ fn word(phase: JobPhase) -> &'static str {
     }
 }
 
-fn how(end: &TaskEnd) -> String {
+/// How an attempt ended, for a human.
+pub(crate) fn how(end: &TaskEnd) -> String {
     match end {
         TaskEnd::Exited(code) => format!("exit code {code}"),
         TaskEnd::Killed(signal) => format!("killed by signal {signal}"),

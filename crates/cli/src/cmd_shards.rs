@@ -1,10 +1,11 @@
 //! `cabotage shards`.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use cabotage::{EndLimits, Location, Role, Target};
+use cabotage::{EndLimits, Environment, Location, Role, Target};
 use cabotage_core::{Error, ErrorKind, Result};
-use cabotage_engine::{Selection, Shard, ShardNumber, ShardPlan, json_file, plan_shards};
+use cabotage_engine::{Selection, ShardNumber, ShardPlan, json_file, plan_shards};
 use clap::{Args, Subcommand};
 
 use crate::exit_code::Exit;
@@ -13,6 +14,7 @@ use crate::output::{Failure, Output};
 use crate::report_file::ReportFile;
 use crate::run_job::side;
 use crate::signals::Signals;
+use crate::tasks::task;
 
 #[derive(Args, Debug)]
 pub(crate) struct ShardsArgs {
@@ -53,19 +55,52 @@ struct PlanArgs {
 /// The part of a job that a run moves.
 #[derive(Args, Debug)]
 pub(crate) struct ShardArgs {
-    /// Only that shard of the plan, with a ledger of its own: 1/4 to 4/4
-    #[arg(long, value_name = "K/N", requires = "shard_plan", conflicts_with_all = ["keys_from", "max_objects", "acl_export"])]
-    shard: Option<ShardNumber>,
+    /// Only that shard of the plan, with a ledger of its own: 1/4 to 4/4; task: that of this task of a job (CABOTAGE_TASK_INDEX)
+    #[arg(long, value_name = "K/N", conflicts_with_all = ["keys_from", "max_objects", "acl_export"])]
+    pub(crate) shard: Option<WhichShard>,
     /// The plan, as `cabotage shards plan` wrote it
     #[arg(long, value_name = "FILE", requires = "shard")]
-    shard_plan: Option<PathBuf>,
+    pub(crate) shard_plan: Option<PathBuf>,
+}
+
+/// What `--shard` takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WhichShard {
+    Numbered(ShardNumber),
+    /// By the variables of the task.
+    OfTask,
+}
+
+impl FromStr for WhichShard {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "task" { Ok(Self::OfTask) } else { text.parse().map(Self::Numbered) }
+    }
 }
 
 impl ShardArgs {
-    /// The shard, where one is named.
-    pub(crate) fn shard(&self) -> Result<Option<Shard>> {
-        let Some((number, file)) = self.shard.zip(self.shard_plan.as_deref()) else { return Ok(None) };
-        read_plan(file)?.shard(number).map(Some).map_err(|error| error.about(file.to_string_lossy()))
+    /// The shard's number and its plan, where one is named.
+    pub(crate) fn chosen(&self, environment: &Environment) -> Result<Option<(ShardNumber, ShardPlan)>> {
+        let Some(which) = self.shard else { return Ok(None) };
+        let plan = match (self.shard_plan.as_deref(), which) {
+            (Some(file), _) => read_plan(file)?,
+            (None, WhichShard::OfTask) => task::plan(environment)?,
+            (None, WhichShard::Numbered(_)) => {
+                let text = "--shard needs the plan: name it with --shard-plan FILE";
+                return Err(Error::new(ErrorKind::InvalidConfig, text));
+            }
+        };
+        let number = match which {
+            WhichShard::Numbered(number) => number,
+            WhichShard::OfTask => task::shard_number(environment)?,
+        };
+        Ok(Some((number, plan)))
+    }
+
+    /// Whether this process is a task of a job.
+    pub(crate) fn is_of_task(&self) -> bool {
+        matches!(self.shard, Some(WhichShard::OfTask))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every command that runs a job takes: its ends, its rules, its files.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use cabotage::{ByteSize, Environment};
@@ -14,7 +15,7 @@ use crate::sidecars::SidecarArgs;
 use crate::telemetry_args::TelemetryArgs;
 use crate::when_args::WhenArgs;
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct JobArgs {
     /// Where the objects are; nothing is ever written to it
     pub(crate) source: String,
@@ -51,7 +52,7 @@ pub(crate) struct JobArgs {
     exclude: Vec<String>,
     /// Write owner, group, permissions and ACL of each object and folder, one JSON line each (Azure with a hierarchical namespace)
     #[arg(long, value_name = "FILE")]
-    acl_export: Option<PathBuf>,
+    pub(crate) acl_export: Option<PathBuf>,
     /// Don't count the source's snapshots, older versions and deleted objects, which are never moved
     #[arg(long)]
     no_remnants: bool,
@@ -133,6 +134,18 @@ impl JobArgs {
     /// With the limits of another command line, where it has some.
     pub(crate) fn limited_by(self, limits: LimitArgs) -> Self {
         Self { limits: self.limits.overridden_by(limits), ..self }
+    }
+
+    /// As one of so many processes that run the job together: limits are those of all. A moment to stop may be past.
+    pub(crate) fn divided_by(&self, number: NonZeroU32) -> Self {
+        let memory = self.memory.map(|ByteSize(size)| ByteSize(size / u64::from(number.get())));
+        let (when, limits) = (self.when.clone().of_attempt(), self.limits.divided_by(number));
+        Self { memory, when, limits, ..self.clone() }
+    }
+
+    /// The budget that was told.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        self.memory.map(|size| size.0)
     }
 
     /// The engine's options, as far as these tell them.

@@ -1,5 +1,7 @@
 //! Limits for shared links: how fast each end may be used.
 
+use std::num::NonZeroU32;
+
 use cabotage::{Bandwidth, EndLimits, Opened, RequestRate};
 use cabotage_core::{Error, ErrorKind, Result};
 use clap::Args;
@@ -24,14 +26,23 @@ pub(crate) struct LimitArgs {
     /// Requests a second to DESTINATION alone
     #[arg(long, value_name = "N")]
     destination_requests_per_second: Option<RequestRate>,
+    /// So many processes at once keep to these limits together.
+    #[arg(skip)]
+    divided_by: Option<NonZeroU32>,
 }
 
 impl LimitArgs {
+    /// Those of one of so many processes.
+    pub(crate) fn divided_by(self, number: NonZeroU32) -> Self {
+        Self { divided_by: Some(number), ..self }
+    }
+
     pub(crate) fn source(&self) -> EndLimits {
         EndLimits {
             bandwidth: self.source_bandwidth.or(self.bandwidth),
             requests_per_second: self.source_requests_per_second.or(self.requests_per_second),
-            shared: None,
+            divided_by: self.divided_by,
+            ..EndLimits::default()
         }
     }
 
@@ -39,7 +50,8 @@ impl LimitArgs {
         EndLimits {
             bandwidth: self.destination_bandwidth.or(self.bandwidth),
             requests_per_second: self.destination_requests_per_second.or(self.requests_per_second),
-            shared: None,
+            divided_by: self.divided_by,
+            ..EndLimits::default()
         }
     }
 
@@ -59,6 +71,7 @@ impl LimitArgs {
             destination_requests_per_second: other
                 .destination_requests_per_second
                 .or(requests.destination_requests_per_second),
+            divided_by: self.divided_by,
         }
     }
 

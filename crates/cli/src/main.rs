@@ -35,6 +35,7 @@ mod run_job;
 mod screen;
 mod sidecars;
 mod signals;
+mod tasks;
 mod telemetry_args;
 mod traces;
 mod usage;

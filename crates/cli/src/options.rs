@@ -167,7 +167,7 @@ impl Common {
 }
 
 /// Keys of the customer's at both ends.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct SseCKeys {
     /// File with the key with which an S3 source is encrypted (SSE-C): base64 of 32 bytes
     #[arg(long, value_name = "FILE")]

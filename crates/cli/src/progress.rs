@@ -30,8 +30,13 @@ impl Reporter {
         Self { screen, format, quiet }
     }
 
-    /// Shows progress until it is dropped by its caller's `select!`.
+    /// Shows the progress of a run until it is dropped by its caller's `select!`.
     pub(crate) async fn follow(&self, progress: Arc<Progress>) {
+        self.follow_readings(move || progress.snapshot()).await;
+    }
+
+    /// Shows what is read now and then, likewise.
+    pub(crate) async fn follow_readings(&self, read: impl Fn() -> Snapshot + Send) {
         if self.quiet {
             return std::future::pending().await;
         }
@@ -42,10 +47,10 @@ impl Reporter {
         let mut rate = Rate::default();
         let every = if bar.is_some() { BAR_EVERY } else { LINE_EVERY };
         let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
-        rate.note(Instant::now(), progress.snapshot());
+        rate.note(Instant::now(), read());
         loop {
             ticks.tick().await;
-            let snapshot = progress.snapshot();
+            let snapshot = read();
             rate.note(Instant::now(), snapshot);
             match &bar {
                 Some(bar) => draw(bar, snapshot, &rate),
@@ -62,7 +67,8 @@ impl Reporter {
         }
     }
 
-    fn warn(&self, text: &str) {
+    /// Says something that asks for attention.
+    pub(crate) fn warn(&self, text: &str) {
         match self.format {
             LogFormat::Text => self.screen.line(&format!("warning: {text}")),
             LogFormat::Json => tracing::warn!(target: "cabotage", "{text}"),

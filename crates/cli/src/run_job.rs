@@ -55,7 +55,7 @@ pub(crate) async fn run_job(
     common: &Common,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
-    let (source, destination) = (Location::parse(&args.source)?, Location::parse(&args.destination)?);
+    let destination = Location::parse(&args.destination)?;
     let deadline = args.when.deadline(&jiff::Zoned::now())?;
     let reporter = Reporter::new(screen.clone(), common.log_format, common.quiet);
     let file = args.report.as_deref().map(ReportFile::new).transpose()?;
@@ -63,16 +63,8 @@ pub(crate) async fn run_job(
     let mut signals = Signals::new()?;
     let made = [MadeFolders::before_opening(&destination), args.sidecars.made_folders()?];
     let dry_run = options.dry_run;
-    let opening = async {
-        let ends = (&source, &destination);
-        let (source, destination) =
-            open_both(ends, &args.keys, &args.limits, Role::Destination, stores, common).await?;
-        let sidecars = args.sidecars.open(common, stores, &destination).await?;
-        Ok((source, destination, sidecars))
-    };
-    let opened = signals.or_interrupted(opening).await;
-    let checked = opened.and_then(|ends| refuse_places(args, &options, &ends).map(|()| ends));
-    let report = match checked {
+    let opened = signals.or_interrupted(open_job(args, &options, stores, common)).await;
+    let report = match opened {
         Ok((source, destination, sidecars)) => {
             options.sidecars = sidecars.sides();
             let job = Job { source: side(source), destination: side(destination), options };
@@ -87,6 +79,22 @@ pub(crate) async fn run_job(
     let report = report?;
     tell(&report, file)?;
     Ok(Exit::from(report.ending))
+}
+
+/// Opens both ends and the sidecars, and refuses places that can't be.
+pub(crate) async fn open_job(
+    args: &JobArgs,
+    options: &Options,
+    stores: &Stores,
+    common: &Common,
+) -> Result<(Opened, Opened, OpenSidecars)> {
+    let ends = (&Location::parse(&args.source)?, &Location::parse(&args.destination)?);
+    let (source, destination) =
+        open_both(ends, &args.keys, &args.limits, Role::Destination, stores, common).await?;
+    let sidecars = args.sidecars.open(common, stores, &destination).await?;
+    let opened = (source, destination, sidecars);
+    refuse_places(args, options, &opened)?;
+    Ok(opened)
 }
 
 /// Prints a report and saves it; a reader that is gone has read enough.

@@ -12,7 +12,7 @@ use crate::options::Common;
 use crate::run_job::side;
 
 /// Locations of sidecars.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct SidecarArgs {
     /// Keep what DESTINATION can't hold of an object's attributes as JSON in that LOCATION, instead of refusing the object
     #[arg(long, value_name = "LOCATION")]

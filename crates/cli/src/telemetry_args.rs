@@ -18,6 +18,11 @@ pub(crate) struct TelemetryArgs {
 }
 
 impl TelemetryArgs {
+    /// Whether metrics are asked for.
+    pub(crate) fn serves_metrics(self) -> bool {
+        self.metrics.is_some()
+    }
+
     /// Takes the address of the metrics, and tells it: before anything else is done.
     ///
     /// # Errors

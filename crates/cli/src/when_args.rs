@@ -15,7 +15,7 @@ use crate::progress::Reporter;
 /// The clock is looked at again after so long: it may be set, and the machine may sleep.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct WhenArgs {
     /// Wait so long for an end that does not answer, then stop; 0s: don't wait
     #[arg(long, value_name = "TIME", default_value_t = TimeSpan(Duration::from_secs(6 * 3600)))]
@@ -26,15 +26,23 @@ pub(crate) struct WhenArgs {
     /// Start nothing new after so long, and end
     #[arg(long, value_name = "TIME")]
     stop_after: Option<TimeSpan>,
+    /// A moment that is past ends the run at once: it was told to an attempt before this one too.
+    #[arg(skip)]
+    may_be_past: bool,
 }
 
 impl WhenArgs {
+    /// For an attempt that may be begun after the moment to stop.
+    pub(crate) fn of_attempt(self) -> Self {
+        Self { may_be_past: true, ..self }
+    }
+
     /// The earlier of the moments given; none when none is.
     ///
     /// # Errors
     /// `InvalidConfig` for a moment that is past or beyond the calendar.
     pub(crate) fn deadline(&self, now: &Zoned) -> Result<Option<Timestamp>> {
-        let at = self.stop_at.map(|at| at.next(now)).transpose()?;
+        let at = self.stop_at.map(|at| at.next(now, self.may_be_past)).transpose()?;
         let after = self.stop_after.map(|span| after(now.timestamp(), span.0)).transpose()?;
         Ok(at.into_iter().chain(after).min())
     }
@@ -65,9 +73,9 @@ enum StopAt {
 }
 
 impl StopAt {
-    fn next(self, now: &Zoned) -> Result<Timestamp> {
+    fn next(self, now: &Zoned, may_be_past: bool) -> Result<Timestamp> {
         match self {
-            Self::Moment(moment) if moment <= now.timestamp() => {
+            Self::Moment(moment) if !may_be_past && moment <= now.timestamp() => {
                 Err(invalid(format!("--stop-at {moment} is past")).help("give a moment to come"))
             }
             Self::Moment(moment) => Ok(moment),
@@ -115,6 +123,7 @@ mod tests {
             max_outage: TimeSpan(Duration::ZERO),
             stop_at: at.map(|at| at.parse().unwrap()),
             stop_after: span.map(|s| s.parse().unwrap()),
+            may_be_past: false,
         }
     }
 

@@ -15,7 +15,8 @@ impl Report {
     }
 
     /// Adds what to do next. `command` is the command as it was typed.
-    pub(crate) fn with_advice(mut self, verify: Verify, command: Option<&TypedCommand>) -> Self {
+    #[must_use]
+    pub fn with_advice(mut self, verify: Verify, command: Option<&TypedCommand>) -> Self {
         let objects = &self.objects;
         let again = |flags: &str| spell(command, flags);
         let mut next = Vec::new();

@@ -25,6 +25,8 @@ pub(crate) struct Context {
     pub options: Arc<Options>,
     pub ledger: Ledger,
     pub run: i64,
+    /// The first run of which what was moved counts as moved by this one: itself, or the first attempt of its submission.
+    pub first_attempt: i64,
     pub guards: Guards,
     pub memory: Budget,
     pub parts: Arc<Semaphore>,

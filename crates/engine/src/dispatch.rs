@@ -216,16 +216,19 @@ impl Dispatcher {
             self.note_absent(&name, destination.as_ref(), row.as_ref());
             return Ok(Flow::On);
         };
-        let change = change(&source, row.as_ref());
+        let attempted = self.context.attempted(row.as_ref(), intent.as_ref());
+        // No row tells whether what an earlier attempt moved was new or changed.
+        let change = if attempted { Change::New } else { change(&source, row.as_ref()) };
         let todo = match self.plan(&name, &source, destination, row, intent, decision)? {
             Plan::Done(outcome) => {
                 self.context.progress.listed(source.size);
-                send(&self.outcomes, Outcome { change: Some(change), ..*outcome }).await?;
+                let outcome = if attempted { self.context.as_one_run(*outcome, &source) } else { *outcome };
+                send(&self.outcomes, Outcome { change: Some(change), ..outcome }).await?;
                 return Ok(Flow::On);
             }
             Plan::Todo(todo) => todo,
         };
-        self.start(name, source, todo, change).await
+        self.start(name, source, todo, (change, attempted)).await
     }
 
     /// Notes a name that the source doesn't list.
@@ -255,7 +258,12 @@ impl Dispatcher {
         let done = |outcome| Ok(Plan::Done(Box::new(outcome)));
         let missing = || Error::new(ErrorKind::Internal, "a decision without its facts");
         match decision {
-            Decision::Skip(_) => done(known(name, &row.ok_or_else(missing)?, Class::Skipped)),
+            Decision::Skip(verdict) => {
+                let row = row.ok_or_else(missing)?;
+                let attempted = self.context.attempted(Some(&row), None);
+                let class = if attempted { class_of(&self.context, verdict) } else { Class::Skipped };
+                done(known(name, &row, class))
+            }
             Decision::Keep(verdict) => {
                 done(known(name, &row.ok_or_else(missing)?, class_of(&self.context, verdict)))
             }
@@ -321,7 +329,7 @@ impl Dispatcher {
         name: Arc<str>,
         source: ObjectInfo,
         todo: Work,
-        change: Change,
+        (change, attempted): (Change, bool),
     ) -> Result<Flow> {
         if self.context.options.max_objects.is_some_and(|max| self.copies >= max) {
             return Ok(Flow::Enough);
@@ -350,12 +358,17 @@ impl Dispatcher {
             let slot = begun.slot.clone();
             let context = Context { slot: slot.clone(), ..context };
             let unfinished = Outcome::new(Arc::clone(&name), source.size, Class::Unfinished);
+            let listed = attempted.then(|| source.clone());
             let span = spans::of_object(&run, todo.name(), source.size);
             let outcome = tokio::select! {
                 outcome = Box::pin(work(&context, name, source, todo)).instrument(span) => outcome,
                 () = abort.cancelled() => unfinished,
             };
             slot.give_back();
+            let outcome = match &listed {
+                Some(listed) => context.as_one_run(outcome, listed),
+                None => outcome,
+            };
             let outcome = Outcome { change: outcome.change.or(Some(change)), ..outcome };
             // Without a tally the run is over anyway.
             let _ = send(&outcomes, outcome).await;

@@ -26,6 +26,7 @@ pub(crate) fn tuning(settings: &str) -> Option<serde_json::Value> {
     let fields = settings.as_object_mut()?;
     fields.remove("typed");
     fields.remove("retry_of");
+    fields.remove("attempt_of");
     Some(settings)
 }
 
@@ -41,7 +42,7 @@ mod tests {
         for other in ["", "{}", "[]", r#"{"typed":null}"#] {
             assert_eq!(Invocation::of_settings(other), None, "{other}");
         }
-        assert_eq!(tuning(&settings), tuning(r#"{"concurrency":1,"retry_of":4}"#));
+        assert_eq!(tuning(&settings), tuning(r#"{"concurrency":1,"retry_of":4,"attempt_of":"a"}"#));
         assert_ne!(tuning(&settings), tuning(r#"{"concurrency":2}"#));
         assert_eq!(tuning("words"), None);
     }

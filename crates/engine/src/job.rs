@@ -173,6 +173,9 @@ pub struct Options {
     pub invocation: Option<Invocation>,
     /// The run of which some troubles are tried again by this one.
     pub retry_of: Option<i64>,
+    /// The submission that this run is an attempt of. What an earlier attempt moved counts as moved by this run: they are one
+    /// run to who looks at it from outside.
+    pub attempt_of: Option<String>,
     /// Only these names, with a ledger of their own.
     pub shard: Option<Shard>,
     /// Decide and report, write nothing.
@@ -218,6 +221,7 @@ impl Options {
             command: None,
             invocation: None,
             retry_of: None,
+            attempt_of: None,
             shard: None,
             dry_run: false,
             state_dir,

@@ -58,6 +58,7 @@ mod shards;
 mod sidecar;
 mod slot;
 mod spans;
+mod submission;
 mod tally;
 #[cfg(test)]
 mod test_rows;

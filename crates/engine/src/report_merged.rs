@@ -46,6 +46,11 @@ impl ShardReport {
 }
 
 impl Killed {
+    /// Where the run after them has counted what they did itself.
+    pub(crate) fn counted(self) -> Self {
+        Self { objects: 0, bytes: 0, first: false, ..self }
+    }
+
     /// As if the run after them had done it.
     fn add_to(self, report: &mut Report) {
         let objects = self.objects.min(report.objects.skipped);

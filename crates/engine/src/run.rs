@@ -171,6 +171,7 @@ async fn open(
         if job.options.dry_run { " (dry run)" } else { "" }
     );
     let run = ledger.start_run(kind, &summary, &run_log::settings(&job.options)).await?;
+    let first_attempt = run_log::first_attempt(&ledger, &job.options, run).await?;
     let mut source = job.source;
     let access_lists =
         source.probe.as_ref().is_some_and(|probe| probe.access_lists(&source.prefix).is_some());
@@ -180,6 +181,7 @@ async fn open(
         destination: job.destination,
         ledger,
         run,
+        first_attempt,
         guards: Guards::default(),
         memory: Budget::new(job.options.memory),
         parts: Arc::new(Semaphore::new(job.options.concurrency)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cabotage_core::Result;
 use serde::Serialize;
 use serde_json::Value;
 use tokio_util::task::AbortOnDropHandle;
@@ -34,6 +35,8 @@ struct Settings<'a> {
     delete_at_most: Option<u64>,
     delete_max_shrink: Option<u32>,
     retry_of: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt_of: Option<&'a str>,
     typed: Option<&'a Invocation>,
 }
 
@@ -66,6 +69,7 @@ pub(crate) fn settings(options: &Options) -> String {
         delete_at_most: options.delete.map(|policy| policy.max),
         delete_max_shrink: options.delete.map(|policy| policy.max_shrink),
         retry_of: options.retry_of,
+        attempt_of: options.attempt_of.as_deref(),
         typed: options.invocation.as_ref(),
     };
     json(&settings)
@@ -79,6 +83,14 @@ pub(crate) fn kind(options: &Options) -> RunKind {
         Options { retry_of: Some(_), .. } => RunKind::Retry,
         _ => RunKind::Pass,
     }
+}
+
+/// The first run of the submission that this one is an attempt of; itself where it is of none.
+pub(crate) async fn first_attempt(ledger: &Ledger, options: &Options, run: i64) -> Result<i64> {
+    let Some(wanted) = &options.attempt_of else { return Ok(run) };
+    let runs = ledger.runs().await?;
+    let attempts = runs.iter().filter(|earlier| earlier.attempt_of().as_ref() == Some(wanted));
+    Ok(attempts.map(|earlier| earlier.id).min().unwrap_or(run))
 }
 
 /// Tells the ledger every few seconds how far the run has got, until it is dropped.

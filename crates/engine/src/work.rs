@@ -336,7 +336,7 @@ pub(crate) fn class_of(context: &Context, verdict: Verdict) -> Class {
 }
 
 /// The detail of a loss of which the ledger has the name alone.
-const EARLIER: &str = "in an earlier run";
+pub(crate) const EARLIER: &str = "in an earlier run";
 
 /// The outcome of an object that the ledger already knows.
 pub(crate) fn known(name: &Arc<str>, row: &Row, class: Class) -> Outcome {

@@ -34,6 +34,7 @@ mod round_trip;
 mod sidecars;
 mod signals;
 mod tagless;
+mod tasks;
 mod telemetry;
 mod throttle;
 mod verify;
@@ -97,6 +98,7 @@ fn main() -> ExitCode {
         hierarchical::cases(),
         crash::cases(),
         signals::cases(),
+        tasks::cases(),
         faults::cases(),
         disk_full::cases(),
         clock::cases(),

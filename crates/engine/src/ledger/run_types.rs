@@ -81,6 +81,15 @@ pub struct RunRecord {
     pub report: Option<String>,
 }
 
+impl RunRecord {
+    /// The submission that it is an attempt of, if it is of one; see [`Options::attempt_of`](crate::Options::attempt_of).
+    #[must_use]
+    pub fn attempt_of(&self) -> Option<String> {
+        let settings: serde_json::Value = serde_json::from_str(&self.settings).ok()?;
+        Some(settings.get("attempt_of")?.as_str()?.to_owned())
+    }
+}
+
 /// A change that somebody asked for, or that a run found and logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedChange {

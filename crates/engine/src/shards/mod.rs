@@ -6,13 +6,14 @@ mod sketch;
 mod tenure;
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use cabotage_core::{Error, ErrorKind, Result};
 
-use crate::JobIdentity;
 use crate::join::Span;
+use crate::{JobIdentity, Ledger};
 pub use make::plan_shards;
 pub use plan::{PlannedShard, ShardPlan};
 pub(crate) use tenure::Tenure;
@@ -61,6 +62,12 @@ impl Shard {
     #[must_use]
     pub fn number(&self) -> ShardNumber {
         self.id.number
+    }
+
+    /// Where its ledger is, or will be.
+    #[must_use]
+    pub fn ledger(&self, state_dir: &Path, job: &JobIdentity) -> PathBuf {
+        Ledger::file(state_dir, &self.id.of_job(job))
     }
 
     /// Whether that name belongs to it.

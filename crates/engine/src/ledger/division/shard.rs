@@ -44,10 +44,18 @@ impl ShardLedger {
         check_names(&conn, &shard, path)?;
         let all = runs(&conn).map_err(reading)?;
         let changes = sql::changes(&conn).map_err(reading)?;
+        let last = sql::last_run(&conn).map_err(reading)?;
         let killed = killed(&conn, &all, comes_of_whole(&changes)).map_err(reading)?;
+        let killed = killed.map(|killed| {
+            if last.as_ref().is_some_and(|last| last.attempt_of().is_some()) {
+                killed.counted()
+            } else {
+                killed
+            }
+        });
         let look = Self {
             runs: all.iter().map(|run| (run.id, run.started)).collect(),
-            last: sql::last_run(&conn).map_err(reading)?,
+            last,
             changes,
             created: created(&conn).map_err(reading)?,
             killed,
