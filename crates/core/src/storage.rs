@@ -9,8 +9,8 @@ use futures::stream::BoxStream;
 
 use crate::{
     Attributes, Capabilities, DeleteOptions, Detail, ETag, Error, ErrorKind, Key, ListScope, ListStream,
-    ObjectBody, ObjectInfo, Payload, PresignMethod, Presigned, ReadOptions, Result, Upload, UploadId,
-    UploadInfo, WriteOptions, Written,
+    ObjectBody, ObjectInfo, Operation, Payload, PresignMethod, Presigned, ReadOptions, Result, Upload,
+    UploadId, UploadInfo, WriteOptions, Written,
 };
 
 /// What tells two stores apart: the same id means the same keys. `local:/data`, `s3:host:443/bucket`.
@@ -35,7 +35,8 @@ impl StorePlace {
     }
 }
 
-/// One bucket, container or folder: what an adapter implements. Callers use [`StorageExt`](crate::StorageExt) too.
+/// One bucket, container or folder: what an adapter implements. What has a default here may be left out by a store that can't do
+/// it, and says so in its [`Capabilities`]: uploads in parts, copies, attributes alone, presigned URLs. Callers use [`StorageExt`](crate::StorageExt) too.
 ///
 /// - **Atomic**: dropping a `write` or `complete` future leaves the old object or the new one, never part of one.
 /// - **Faithful**: an adapter never drops, renames or normalises; what it can't hold is `Unsupported` (attributes)
@@ -72,24 +73,44 @@ pub trait Storage: fmt::Debug + fmt::Display + Send + Sync + 'static {
     async fn write(&self, key: &Key, body: Payload, options: WriteOptions) -> Result<Written>;
 
     /// Starts an upload in parts.
-    async fn start_upload(&self, key: &Key, options: WriteOptions) -> Result<Arc<dyn Upload>>;
+    async fn start_upload(&self, key: &Key, options: WriteOptions) -> Result<Arc<dyn Upload>> {
+        let _ = options;
+        Err(unsupported("uploads in parts").during(Operation::Upload).on(key))
+    }
 
     /// Goes on with an upload that was started before, by this process or another.
     ///
     /// # Errors
     /// `NotFound` when the store doesn't know it any more, here or at the next call on the upload.
-    async fn resume_upload(&self, key: &Key, id: &UploadId, options: WriteOptions)
-    -> Result<Arc<dyn Upload>>;
+    async fn resume_upload(
+        &self,
+        key: &Key,
+        id: &UploadId,
+        options: WriteOptions,
+    ) -> Result<Arc<dyn Upload>> {
+        let _ = (id, options);
+        Err(unsupported("uploads in parts").during(Operation::Upload).on(key))
+    }
 
     /// Uploads that are open under the prefix.
-    fn list_uploads(&self, prefix: &str) -> BoxStream<'static, Result<UploadInfo>>;
+    fn list_uploads(&self, prefix: &str) -> BoxStream<'static, Result<UploadInfo>> {
+        let _ = prefix;
+        Box::pin(futures::stream::empty())
+    }
 
     /// Deletes an object. A missing one is no error, unless `if_match` is set (then `NotFound` or
     /// `PreconditionFailed`).
     async fn delete(&self, key: &Key, options: DeleteOptions) -> Result<()>;
 
-    /// Deletes many, at any number; results in the order of the keys.
-    async fn delete_many(&self, keys: Vec<Key>) -> Vec<(Key, Result<()>)>;
+    /// Deletes many, at any number; results in the order of the keys. One by one, unless the store has something better.
+    async fn delete_many(&self, keys: Vec<Key>) -> Vec<(Key, Result<()>)> {
+        let mut done = Vec::with_capacity(keys.len());
+        for key in keys {
+            let deleted = self.delete(&key, DeleteOptions::default()).await;
+            done.push((key, deleted));
+        }
+        done
+    }
 
     /// Copies an object within the store, with its attributes, without moving bytes through the caller.
     async fn copy_within(
@@ -100,7 +121,7 @@ pub trait Storage: fmt::Debug + fmt::Display + Send + Sync + 'static {
         options: WriteOptions,
     ) -> Result<Written> {
         let _ = (from_etag, to, options);
-        Err(unsupported("copying within the store").on(from))
+        Err(unsupported("copying within the store").during(Operation::Copy).on(from))
     }
 
     /// Replaces an object's attributes without writing its body, only in the state `if_match`.
@@ -111,14 +132,14 @@ pub trait Storage: fmt::Debug + fmt::Display + Send + Sync + 'static {
         if_match: Option<&ETag>,
     ) -> Result<Written> {
         let _ = (attributes, if_match);
-        Err(unsupported("setting attributes alone").on(key))
+        Err(unsupported("setting attributes alone").during(Operation::SetAttributes).on(key))
     }
 
     /// A URL that lets its holder read or write the object until it expires. `Unsupported` for a life that is shorter than a
     /// second, or longer than the store allows: it is never shortened.
     async fn presign(&self, key: &Key, method: PresignMethod, expires_in: Duration) -> Result<Presigned> {
         let _ = (method, expires_in);
-        Err(unsupported("presigning").on(key))
+        Err(unsupported("presigning").during(Operation::Presign).on(key))
     }
 }
 
