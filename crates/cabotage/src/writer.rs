@@ -36,7 +36,7 @@ impl Default for WriterOptions {
 
 /// Takes an object's bytes. `shutdown` commits the object, under the conditions of its options; before that nothing is visible,
 /// whatever was flushed. Dropped without it, nothing is left: an upload that was started is aborted, by a task that needs the
-/// runtime to live on for a moment. A failure is told by the next call, with this crate's `Error` as source.
+/// runtime to live on for a moment (on Azure its blocks stay, unseen, until they expire after a week). A failure is told by the next call, with this crate's `Error` as source.
 #[derive(Debug)]
 pub struct ObjectWriter {
     buffer: Vec<u8>,
