@@ -1,5 +1,5 @@
 //! What a service does with the crate `cabotage`, on real stores.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 #[path = "services/five_lines.rs"]
 mod five_lines;

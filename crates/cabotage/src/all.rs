@@ -7,11 +7,14 @@ use crate::{Location, OpenOptions, Opened, Place, Stores, ambient};
 
 /// Opens with an adapter, or says which feature it would need.
 macro_rules! with_feature {
-    ($feature:literal, $open:expr) => {{
+    ($feature:literal, ($($needed:ident),+), $open:expr) => {{
         #[cfg(feature = $feature)]
         let opened = $open;
         #[cfg(not(feature = $feature))]
-        let opened = Err(not_compiled($feature));
+        let opened = {
+            $(let _ = $needed;)+
+            Err(not_compiled($feature))
+        };
         opened
     }};
 }
@@ -21,11 +24,11 @@ pub(crate) async fn open(location: &Location, stores: &Stores, options: &OpenOpt
     let (settings, bucket) = match location.place() {
         Place::Local { path } => {
             no_key(options)?;
-            return with_feature!("local", crate::open_local::open(path, location, options).await);
+            return with_feature!("local", (path), crate::open_local::open(path, location, options).await);
         }
         Place::Memory { name } => {
             no_key(options)?;
-            return with_feature!("memory", Ok(Opened::new(stores.memory(name), location)));
+            return with_feature!("memory", (name), Ok(Opened::new(stores.memory(name), location)));
         }
         Place::S3 { bucket } => (StoreSettings::S3(ambient::s3(environment, options)), bucket),
         Place::Azure { container } => (StoreSettings::Azure(ambient::azure()), container),
@@ -36,14 +39,23 @@ pub(crate) async fn open(location: &Location, stores: &Stores, options: &OpenOpt
     }
     match &settings {
         StoreSettings::S3(s3) => {
-            with_feature!("s3", crate::open_s3::open(s3, bucket, location, environment, options).await)
+            with_feature!(
+                "s3",
+                (s3, bucket),
+                crate::open_s3::open(s3, bucket, location, environment, options).await
+            )
         }
         StoreSettings::Azure(azure) => with_feature!(
             "azure",
+            (azure, bucket),
             crate::open_azure::open(azure, bucket, location, environment, options).await
         ),
         StoreSettings::Local(local) => {
-            with_feature!("local", crate::open_local::beneath(local, bucket, location, options).await)
+            with_feature!(
+                "local",
+                (local, bucket),
+                crate::open_local::beneath(local, bucket, location, options).await
+            )
         }
     }
 }

@@ -1,10 +1,13 @@
 //! What the standard variables say of `s3://` and `az://`.
 
-use crate::proxy::{NO_PROXY, PROXY};
 use crate::settings::{AzureCredentials, AzureSettings, S3Credentials, S3Settings};
 use crate::show::Variable;
 use crate::{Environment, OpenOptions};
 
+/// The variables that name the proxy; both spellings are in use.
+pub(crate) const PROXY: &[&str] = &["HTTPS_PROXY", "https_proxy"];
+/// The variables that name the hosts which are reached without it.
+pub(crate) const NO_PROXY: &[&str] = &["NO_PROXY", "no_proxy"];
 const REGION: &[&str] = &["AWS_REGION", "AWS_DEFAULT_REGION"];
 const ENDPOINT: &[&str] = &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 pub(crate) const CONNECTION_STRING: &str = "AZURE_STORAGE_CONNECTION_STRING";

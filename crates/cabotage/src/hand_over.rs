@@ -6,7 +6,7 @@ use std::path::Path;
 use cabotage_core::Result;
 use toml::{Table, Value};
 
-use crate::proxy::{NO_PROXY, PROXY};
+use crate::ambient::{NO_PROXY, PROXY};
 use crate::{Environment, Stores};
 
 /// The text of the configuration file.

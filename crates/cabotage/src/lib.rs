@@ -51,7 +51,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::sync::Arc;
 //! use cabotage::object_store::{ObjectStoreExt as _, memory::InMemory, path::Path};
-//! use cabotage::{Access, FromObjectStore, Key, Known, Layers, Location, OpenOptions, Storage as _, StorageExt as _};
+//! use cabotage::{AccessMode, FromObjectStore, Key, Known, Layers, Location, OpenOptions, Storage as _, StorageExt as _};
 //! use cabotage::{Environment, StoreId, Stores};
 //!
 //! // Outwards: a location for whoever takes an ObjectStore.
@@ -65,7 +65,7 @@
 //!
 //! // Inwards: a foreign store, with what is known of it, under the same layers as any other.
 //! let foreign = FromObjectStore::new(Arc::new(InMemory::new()), StoreId("mine".into()), &Known::in_memory());
-//! let store = Layers { access: Access::ReadOnly, ..Layers::default() }.around(Arc::new(foreign));
+//! let store = Layers { access: AccessMode::ReadOnly, ..Layers::default() }.around(Arc::new(foreign));
 //! assert!(store.put(&Key::new("k")?, "never".into()).await.is_err());
 //! # Ok(())
 //! # }
@@ -84,11 +84,6 @@
 //! All of `cabotage-core`, so that a service needs only this crate: [`Storage`] is what is opened, [`StorageExt`] what
 //! callers get on top of it.
 
-// What only a left-out adapter would use stays where its reader finds it; the full build has no such exception.
-#![cfg_attr(
-    not(all(feature = "s3", feature = "azure", feature = "local", feature = "memory", feature = "process")),
-    allow(dead_code, unused_variables)
-)]
 #![deny(missing_docs)]
 
 mod all;
@@ -112,9 +107,12 @@ mod open_local;
 #[cfg(feature = "s3")]
 mod open_s3;
 mod overlap;
+#[cfg(any(feature = "s3", feature = "azure"))]
 mod proxy;
 mod rates;
 mod reader;
+#[cfg(any(feature = "s3", feature = "azure"))]
+mod secret_read;
 mod secret_source;
 mod service;
 mod settings;
@@ -142,7 +140,7 @@ pub use overlap::{refuse_inside, refuse_overlap, refuse_sidecars_in};
 pub use rates::{Bandwidth, EndLimits, RequestRate};
 pub use reader::{ObjectReader, reader};
 pub use secret_source::SecretSource;
-pub use service::{Access, Layers, open, open_read_only};
+pub use service::{AccessMode, Layers, open, open_read_only};
 pub use settings::{
     AddressingStyle, AzureCredentials, AzureSettings, HttpSettings, IdSource, LocalSettings, S3Credentials,
     S3Settings, StoreSettings,

@@ -76,6 +76,7 @@ pub struct Opened {
 }
 
 impl Opened {
+    #[cfg(any(feature = "s3", feature = "azure", feature = "local", feature = "memory"))]
     pub(crate) fn new<S: Storage + Probe>(store: S, location: &Location) -> Self {
         let place = StorePlace::unmoving(store.id());
         let store = Arc::new(store);

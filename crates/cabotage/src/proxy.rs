@@ -1,11 +1,7 @@
 //! Which proxy the environment names for a host.
 
 use crate::Environment;
-
-/// The variables that name the proxy; both spellings are in use.
-pub(crate) const PROXY: &[&str] = &["HTTPS_PROXY", "https_proxy"];
-/// The variables that name the hosts which are reached without it.
-pub(crate) const NO_PROXY: &[&str] = &["NO_PROXY", "no_proxy"];
+use crate::ambient::{NO_PROXY, PROXY};
 
 /// The proxy for that host; none where the environment names none or excepts the host. This machine is always
 /// reached without one.

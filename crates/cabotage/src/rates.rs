@@ -61,6 +61,7 @@ impl EndLimits {
     }
 
     /// Keeps to what is told, else to the profile's rates.
+    #[cfg(any(feature = "s3", feature = "azure", feature = "local"))]
     pub(crate) fn throttle(&self, profile: Rates) -> Throttle {
         if let Some(shared) = &self.shared {
             return shared.clone();
@@ -74,6 +75,7 @@ impl EndLimits {
 }
 
 /// Rounded down, so that all shares together are never more. Nothing can be done with less than the least, though.
+#[cfg(any(feature = "s3", feature = "azure", feature = "local"))]
 fn divided(rates: Rates, number: NonZeroU32) -> Rates {
     let share = |requests: Option<u32>| requests.map(|requests| (requests / number).max(1));
     Rates {

@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use cabotage_core::{Error, ErrorKind, Result, Secret};
+use cabotage_core::{Error, ErrorKind, Result};
 use toml::Value;
 
-use crate::{Environment, fields};
+use crate::fields;
 
 /// Where a secret is read from, each time a store is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,35 +48,6 @@ impl SecretSource {
             _ => Err(wrong("needs a text that is not empty")),
         }
     }
-
-    /// Whether it may give another secret later: the process's environment doesn't change.
-    pub(crate) fn may_change(&self) -> bool {
-        match self {
-            Self::Env(_) => false,
-            Self::File(_) | Self::Process(_) => true,
-        }
-    }
-
-    /// Reads the secret.
-    ///
-    /// # Errors
-    /// `InvalidConfig` naming the variable, file or program; never what it holds.
-    pub(crate) fn read(&self, what: &str, environment: &Environment) -> Result<Secret> {
-        let missing = |why: String| Error::new(ErrorKind::InvalidConfig, format!("{what}: {why}"));
-        let text = match self {
-            Self::Env(name) => environment
-                .get(name)
-                .ok_or_else(|| missing(format!("the environment variable {name} is not set")).help("set it"))?
-                .to_owned(),
-            Self::File(path) => std::fs::read_to_string(path)
-                .map_err(|error| missing(format!("the file {} can't be read: {error}", path.display())))?,
-            Self::Process(words) => output_of(words).map_err(missing)?,
-        };
-        match text.trim() {
-            "" => Err(missing(format!("{self} is empty"))),
-            text => Ok(Secret::new(text)),
-        }
-    }
 }
 
 impl fmt::Display for SecretSource {
@@ -94,20 +64,6 @@ fn words(value: &Value) -> Option<Vec<String>> {
     let words: Option<Vec<String>> =
         value.as_array()?.iter().map(|word| word.as_str().map(str::to_owned)).collect();
     words.filter(|words| !words.is_empty())
-}
-
-fn output_of(words: &[String]) -> std::result::Result<String, String> {
-    let (program, arguments) = words.split_first().ok_or("no program is named")?;
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("the program {program} can't be started: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("the program {program} failed: {}", output.status));
-    }
-    String::from_utf8(output.stdout).map_err(|_| format!("what {program} printed is no text"))
 }
 
 #[cfg(test)]
@@ -146,24 +102,5 @@ mod tests {
         let error = parse("\"HUSH\"").unwrap_err();
         assert!(error.to_string().contains("{ env ="), "{error}");
         assert!(!format!("{error} {error:?}").contains("HUSH"));
-    }
-
-    #[test]
-    fn reading() {
-        let environment: Environment = [("A", " HUSH\n")].into_iter().collect();
-        let read = |source: &SecretSource| source.read("stores.t", &environment);
-        assert_eq!(read(&SecretSource::Env("A".into())).unwrap().reveal(), "HUSH");
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("k");
-        std::fs::write(&file, "HUSH\n").unwrap();
-        assert_eq!(read(&SecretSource::File(file)).unwrap().reveal(), "HUSH");
-        let echo = SecretSource::Process(vec!["echo".into(), "HUSH".into()]);
-        assert_eq!(read(&echo).unwrap().reveal(), "HUSH");
-        let unset = read(&SecretSource::Env("B".into())).unwrap_err();
-        assert!(unset.to_string().contains("variable B is not set"), "{unset}");
-        assert_eq!(
-            read(&SecretSource::Process(vec!["false".into()])).unwrap_err().kind(),
-            ErrorKind::InvalidConfig
-        );
     }
 }

@@ -9,7 +9,7 @@ use crate::{Environment, Location, OpenOptions, Opened, Role, Stores};
 
 /// Whether a store may be changed through this handle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Access {
+pub enum AccessMode {
     /// Reading and writing.
     #[default]
     ReadWrite,
@@ -21,7 +21,7 @@ pub enum Access {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layers {
     /// Whether it may be changed.
-    pub access: Access,
+    pub access: AccessMode,
     /// How a body goes on that broke off.
     pub resume: ResumePolicy,
     /// Most requests in flight at once, bodies that are being read among them; no bound by default. Who holds one body
@@ -38,7 +38,7 @@ impl Layers {
             store = Arc::new(Limit::new(store, most));
         }
         store = Arc::new(ResumeBody::new(store, self.resume));
-        if self.access == Access::ReadOnly {
+        if self.access == AccessMode::ReadOnly {
             store = Arc::new(ReadOnly::new(store));
         }
         store
@@ -71,7 +71,7 @@ impl Opened {
 /// # Errors
 /// Those of [`Location::parse`] and [`Stores::open`].
 pub async fn open(location: &str) -> Result<Arc<dyn Storage>> {
-    open_as(location, Role::Destination, Access::ReadWrite).await
+    open_as(location, Role::Destination, AccessMode::ReadWrite).await
 }
 
 /// As [`open`], and nothing can be changed through it. `s3://` without an endpoint is Amazon's, as the standard
@@ -80,10 +80,10 @@ pub async fn open(location: &str) -> Result<Arc<dyn Storage>> {
 /// # Errors
 /// Those of [`open`].
 pub async fn open_read_only(location: &str) -> Result<Arc<dyn Storage>> {
-    open_as(location, Role::Source, Access::ReadOnly).await
+    open_as(location, Role::Source, AccessMode::ReadOnly).await
 }
 
-async fn open_as(location: &str, role: Role, access: Access) -> Result<Arc<dyn Storage>> {
+async fn open_as(location: &str, role: Role, access: AccessMode) -> Result<Arc<dyn Storage>> {
     let stores = Stores::load(None, Environment::of_process())?;
     let options = OpenOptions { role, ..OpenOptions::default() };
     let opened = stores.open(&Location::parse(location)?, &options).await?;
@@ -108,7 +108,7 @@ mod tests {
         let beneath = at("memory://m/a", &Layers { in_flight: Some(2), ..Layers::default() }).await;
         beneath.put(&Key::new("k").unwrap(), "text".into()).await.unwrap();
         assert_eq!(whole.read_all(&Key::new("a/k").unwrap(), 9).await.unwrap(), "text");
-        let guarded = at("memory://m/a", &Layers { access: Access::ReadOnly, ..Layers::default() }).await;
+        let guarded = at("memory://m/a", &Layers { access: AccessMode::ReadOnly, ..Layers::default() }).await;
         let key = Key::new("k").unwrap();
         assert_eq!(guarded.read_all(&key, 9).await.unwrap(), "text");
         let refused = guarded.put(&key, "other".into()).await.unwrap_err();

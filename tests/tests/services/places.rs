@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cabotage::{Access, Environment, Layers, Location, OpenOptions, Role, Storage, Stores};
+use cabotage::{AccessMode, Environment, Layers, Location, OpenOptions, Role, Storage, Stores};
 use tempfile::TempDir;
 
 /// One of them.
@@ -15,7 +15,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// The store as `cabotage::open` gives it, but for the environment, which a test can't change.
-    pub(crate) async fn open(&self, access: Access) -> Arc<dyn Storage> {
+    pub(crate) async fn open(&self, access: AccessMode) -> Arc<dyn Storage> {
         let stores = Stores::without_file(self.variables.iter().cloned().collect::<Environment>());
         let location = Location::parse(&self.location).unwrap();
         let options = OpenOptions { role: Role::Destination, ..OpenOptions::default() };

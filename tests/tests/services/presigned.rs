@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cabotage::{Access, ErrorKind, Key, PresignMethod, Presigned, Storage, StorageExt as _};
+use cabotage::{AccessMode, ErrorKind, Key, PresignMethod, Presigned, Storage, StorageExt as _};
 
 use crate::places;
 
@@ -27,7 +27,7 @@ fn send(method: &str, presigned: &Presigned, url: &str, body: &str) -> acceptanc
 #[tokio::test]
 async fn who_has_the_url_writes_and_reads() {
     for place in places::on_servers("presigned URLs") {
-        let store = place.open(Access::ReadWrite).await;
+        let store = place.open(AccessMode::ReadWrite).await;
         let writes = signed(&store, PresignMethod::Put, WEEK).await;
         let reply = send("PUT", &writes, writes.url.reveal(), "by URL");
         assert!((200..300).contains(&reply.status), "{}: {}", place.name, reply.text());
@@ -41,7 +41,7 @@ async fn who_has_the_url_writes_and_reads() {
 #[tokio::test]
 async fn a_url_lives_from_a_second_to_a_week() {
     for place in places::on_servers("the life of presigned URLs") {
-        let store = place.open(Access::ReadWrite).await;
+        let store = place.open(AccessMode::ReadWrite).await;
         for lives in [Duration::ZERO, Duration::from_millis(999), WEEK + Duration::from_secs(1)] {
             let error = store.presign(&key(), PresignMethod::Get, lives).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{} {lives:?}", place.name);
@@ -53,7 +53,7 @@ async fn a_url_lives_from_a_second_to_a_week() {
 #[tokio::test]
 async fn a_changed_url_is_refused() {
     for place in places::on_servers("changed presigned URLs") {
-        let store = place.open(Access::ReadWrite).await;
+        let store = place.open(AccessMode::ReadWrite).await;
         store.put(&key(), "the content".into()).await.unwrap();
         let reads = signed(&store, PresignMethod::Get, Duration::from_secs(60)).await;
         let changed = changed(reads.url.reveal());
@@ -101,8 +101,8 @@ fn another(value: &str) -> String {
 #[tokio::test]
 async fn who_may_only_read_hands_out_no_url_that_writes() {
     for place in places::on_servers("presigned URLs of a read-only store") {
-        place.open(Access::ReadWrite).await.put(&key(), "the content".into()).await.unwrap();
-        let store = place.open(Access::ReadOnly).await;
+        place.open(AccessMode::ReadWrite).await.put(&key(), "the content".into()).await.unwrap();
+        let store = place.open(AccessMode::ReadOnly).await;
         let error = store.presign(&key(), PresignMethod::Put, WEEK).await.unwrap_err();
         assert!(error.to_string().contains("read-only"), "{}: {error}", place.name);
         let reads = signed(&store, PresignMethod::Get, WEEK).await;

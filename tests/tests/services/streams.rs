@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cabotage::{
-    Access, Capabilities, DeleteOptions, Detail, ETag, ErrorKind, Key, ListScope, ListStream, ObjectBody,
+    AccessMode, Capabilities, DeleteOptions, Detail, ETag, ErrorKind, Key, ListScope, ListStream, ObjectBody,
     ObjectInfo, Payload, RangesOptions, ReadOptions, Result, Storage, StorageExt as _, StoreId, WriteMode,
     WriteOptions, WriterOptions, Written, reader, writer,
 };
@@ -24,11 +24,11 @@ fn key() -> Key {
 
 /// Bytes that are different at each place, as far as a test needs it.
 fn bytes(len: usize) -> Vec<u8> {
-    (0..len).map(|at| (at % 251) as u8).collect()
+    (0..=250).cycle().take(len).collect()
 }
 
 async fn store(place: &Place) -> Arc<dyn Storage> {
-    place.open(Access::ReadWrite).await
+    place.open(AccessMode::ReadWrite).await
 }
 
 async fn write(store: &Arc<dyn Storage>, mode: WriteMode, bytes: &[u8]) -> std::io::Result<()> {
