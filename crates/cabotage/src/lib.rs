@@ -42,7 +42,7 @@
 //! # `object_store`
 //!
 //! With the feature `object_store`, any location is an `object_store::ObjectStore` for DataFusion and others
-//! ([`Opened::object_store`], [`Bridge`]), and any `object_store::ObjectStore` is a store here ([`FromObjectStore`]). The crate
+//! (`Opened::object_store`, `Bridge`), and any `object_store::ObjectStore` is a store here (`FromObjectStore`). The crate
 //! `object_store` is re-exported at the version that both speak.
 //!
 //! ```
