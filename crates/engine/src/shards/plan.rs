@@ -149,6 +149,23 @@ fn wrong(text: &str) -> Error {
 
 #[cfg(test)]
 impl ShardPlan {
+    /// One with these bounds between its shards.
+    pub(crate) fn divided_at(source: &str, bounds: &[&str]) -> Self {
+        let mut ends = vec![None];
+        ends.extend(bounds.iter().map(|bound| Some((*bound).to_owned())));
+        ends.push(None);
+        let shards = ends
+            .windows(2)
+            .map(|pair| PlannedShard {
+                after: pair[0].clone(),
+                through: pair[1].clone(),
+                objects: 0,
+                bytes: 0,
+            })
+            .collect();
+        Self { format: FORMAT, source: source.into(), shards, digest: String::new() }.with_bounds(|_| {})
+    }
+
     /// Changed, with a digest that fits.
     pub(super) fn with_bounds(mut self, change: impl FnOnce(&mut [PlannedShard])) -> Self {
         change(&mut self.shards);

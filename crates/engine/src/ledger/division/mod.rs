@@ -112,3 +112,6 @@ impl ShardedJob {
         Ok(locks)
     }
 }
+
+#[cfg(test)]
+mod tests;

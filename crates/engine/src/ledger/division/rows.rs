@@ -4,8 +4,8 @@ use rusqlite::{Connection, Result, params};
 
 use super::build::columns;
 use super::shard::{DIVIDED, NAMED, ShardLedger};
-use crate::ledger::sql;
-use crate::{LoggedChange, Report, RunKind, run_log};
+use crate::ledger::lock::host_name;
+use crate::{Ending, LoggedChange, Report, RunKind, run_log};
 
 /// The numbers that runs of shards have in the whole job's ledger.
 pub(super) struct Numbers {
@@ -105,7 +105,7 @@ pub(super) fn changes(conn: &Connection, shards: &[ShardLedger]) -> Result<()> {
     Ok(())
 }
 
-/// The merger's record: from the beginning of the first of the shards' last runs to the end of the last.
+/// The merger's record: from the beginning of the first of the shards' last runs to the end of the last. None where none ran.
 pub(super) fn merger(
     conn: &Connection,
     shards: &[ShardLedger],
@@ -113,27 +113,24 @@ pub(super) fn merger(
     report: Option<&Report>,
 ) -> Result<()> {
     let last: Vec<_> = shards.iter().filter_map(|ledger| ledger.last.as_ref()).collect();
+    let Some(first) = last.first() else { return Ok(()) };
     let started = last.iter().map(|run| run.started.as_millisecond()).min();
     let finished = last.iter().filter_map(|run| run.finished).map(|at| at.as_millisecond()).max();
-    let now = sql::now();
-    let outcome = match report {
-        Some(report) => run_log::outcome(report.ending),
-        None => "stopped".to_owned(),
-    };
-    let command =
-        report.map_or_else(String::new, |report| format!("{} -> {}", report.source, report.destination));
+    // Without a report of each, nobody has seen all objects.
+    let ending = report.map_or(Ending::Incomplete, |report| report.ending);
+    let ends = first.command.rsplit_once(" (shard ").map_or(&*first.command, |(ends, _)| ends);
     conn.execute(
         "INSERT INTO run (id, program, command, started, finished, outcome, kind, host, pid, report) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             numbers.merger,
             env!("CARGO_PKG_VERSION"),
-            format!("{command} ({} shards)", shards.len()),
-            started.unwrap_or(now),
-            finished.unwrap_or(now),
-            outcome,
+            format!("{ends} ({} shards)", shards.len()),
+            started,
+            finished,
+            run_log::outcome(ending),
             RunKind::Merge.as_str(),
-            crate::ledger::lock::host_name(),
+            host_name(),
             std::process::id(),
             report.map(|report| run_log::stored(report, report.stopped.clone())),
         ],

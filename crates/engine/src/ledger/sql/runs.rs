@@ -117,7 +117,7 @@ pub(in crate::ledger) fn changes(conn: &Connection) -> Result<Vec<LoggedChange>>
         .collect()
 }
 
-pub(in crate::ledger) fn now() -> i64 {
+fn now() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
