@@ -147,6 +147,8 @@ impl Ledgers {
         let files = if folder.exists() { ledger_files(&folder)? } else { Vec::new() };
         for path in files {
             match KnownLedger::open(&path) {
+                // Its runs are in the whole job's ledger.
+                Ok(ledger) if ledger.job.is_merged() => {}
                 Ok(ledger) => known.push(ledger),
                 Err(error) => screen.line(&format!("warning: {error}")),
             }

@@ -124,6 +124,34 @@ fn shards_are_merged_and_the_job_goes_on_as_a_whole() {
     }
 }
 
+/// On two machines, with one object that could not be moved.
+#[test]
+fn shards_of_two_machines_are_merged_and_retried() {
+    let env = planned();
+    std::fs::create_dir_all(env.path("out/0")).unwrap();
+    env.write("out/0/000", "somebody else's");
+    for (number, state, code) in [("1/3", "state", 3), ("2/3", "elsewhere", 0), ("3/3", "elsewhere", 0)] {
+        let args = ["migrate", "in", "out", "--state", state, "--shard-plan", "plan.json", "--shard", number];
+        let ran = env.run(&args);
+        assert_eq!(ran.code, code, "{ran:?}");
+    }
+    refused(&merge(&env, &["--from", "nowhere"]), "reading the folder of --from");
+    let ran = merge(&env, &["--from", "elsewhere", "--report", "r.json"]);
+    assert_eq!(ran.code, 3, "that of the shard that did worst: {ran:?}");
+    let merged = report(&env);
+    assert_eq!((&merged["objects"]["listed"], &merged["objects"]["conflicts"]), (&60.into(), &1.into()));
+
+    // By the number of the merger, and with the shard's flags.
+    let run = merged["run"].to_string();
+    let ran = env.run(&["failures", &run, "--state", "state"]);
+    assert!(ran.stdout.contains("0/000"), "{ran:?}");
+    std::fs::remove_file(env.path("out/0/000")).unwrap();
+    let ran = env.run(&["retry", &run, "--state", "state"]);
+    assert_eq!((ran.code, files(&env, "out")), (0, 60), "{ran:?}");
+    let ran = env.run(&["runs", "--state", "state"]);
+    assert_eq!(ran.stdout.matches(" pass ").count(), 3, "each run is told once: {ran:?}");
+}
+
 #[test]
 fn two_ledgers_never_own_the_same_name() {
     let env = planned();
@@ -158,6 +186,7 @@ fn a_ledger_of_another_shard_is_refused() {
 fn bad_input() {
     let env = planned();
     env.write("elsewhere/a", "1");
+    std::fs::create_dir(env.path("out")).unwrap();
     let plan = std::fs::read_to_string(env.path("plan.json")).unwrap();
     for (args, said) in [
         (shard("4/3", &[]), "'4/3' is no shard"),
@@ -169,6 +198,13 @@ fn bad_input() {
         (
             vec!["migrate", "elsewhere", "out", "--shard", "1/3", "--shard-plan", "plan.json"],
             "it was made for",
+        ),
+        (vec!["ledger", "merge", "in", "out"], "--shard-plan"),
+        (vec!["ledger", "merge", "in", "out", "--shard-plan", "none"], "can't be read"),
+        (vec!["ledger", "merge", "elsewhere", "out", "--shard-plan", "plan.json"], "it was made for"),
+        (
+            vec!["ledger", "merge", "in", "out", "--shard-plan", "plan.json", "--state", "state"],
+            "shard 1/3 of plan",
         ),
         (vec!["shards", "plan", "in", "--shards", "0"], "0 shards can't be planned"),
         (vec!["shards", "plan", "in", "--shards", "1001"], "give 1 to 1000"),

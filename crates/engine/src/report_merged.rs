@@ -276,3 +276,7 @@ fn limited(a: Limited, b: Limited) -> Limited {
         waited_millis: a.waited_millis.max(b.waited_millis),
     }
 }
+
+#[cfg(test)]
+#[path = "report_merged_tests.rs"]
+mod tests;

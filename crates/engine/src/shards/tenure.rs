@@ -60,4 +60,10 @@ impl JobIdentity {
     pub fn whole(&self) -> Self {
         Tenure::split(self).0
     }
+
+    /// Whether it is that of a shard's ledger that was put into the whole job's: what it holds is there.
+    #[must_use]
+    pub fn is_merged(&self) -> bool {
+        matches!(Tenure::split(self).1, Tenure::Merged(_))
+    }
 }
