@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cabotage_core::{Key, ListItem, ListOrder, ListScope, Storage};
+use cabotage_core::{Key, ListItem, ListScope, Storage};
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{ListResult, ObjectMeta, Result};
@@ -16,7 +16,8 @@ pub(crate) fn objects(
     prefix: Option<&Path>,
     offset: Option<&Path>,
 ) -> BoxStream<'static, Result<ObjectMeta>> {
-    let after = offset.filter(|offset| same_in_both(store.capabilities().list_order, offset.as_ref()));
+    let order = store.capabilities().list_order;
+    let after = offset.filter(|offset| order.goes_on_as_bytes_after(offset.as_ref()));
     let after = after.and_then(|offset| Key::new(offset.as_ref()).ok());
     let scope = ListScope { after, ..ListScope::prefix(folder(prefix)) };
     let (root, offset) = (prefix.cloned().unwrap_or_default(), offset.cloned());
@@ -35,16 +36,6 @@ pub(crate) fn objects(
         Err(error) => Err(core_error(error, &root)),
     });
     told.try_filter_map(|found| async move { Ok(found) }).fuse().boxed()
-}
-
-/// Whether the names after that one are the same in the listing's order and in that of paths, which is by bytes. UTF-16
-/// differs only where a character from U+E000 on meets another.
-fn same_in_both(order: ListOrder, name: &str) -> bool {
-    match order {
-        ListOrder::Bytes => true,
-        ListOrder::Utf16 => name.chars().all(|c| c < '\u{E000}'),
-        ListOrder::None => false,
-    }
 }
 
 pub(crate) async fn folder_of(

@@ -37,6 +37,19 @@ pub enum ListOrder {
     None,
 }
 
+impl ListOrder {
+    /// Whether the same names come after that one in this order as by their bytes. UTF-16 differs only where a character from
+    /// U+E000 on meets another.
+    #[must_use]
+    pub fn goes_on_as_bytes_after(self, name: &str) -> bool {
+        match self {
+            Self::Bytes => true,
+            Self::Utf16 => name.chars().all(|c| c < '\u{e000}'),
+            Self::None => false,
+        }
+    }
+}
+
 /// Which names a store can hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -117,3 +117,21 @@ fn keys_by_segment() {
         assert_eq!(capabilities.accepts(&Key::new(key).unwrap()).is_ok(), ok, "{key:?}");
     }
 }
+
+/// Asked of every pair of names of a few characters.
+#[test]
+fn an_order_goes_on_as_bytes_do_or_says_that_it_does_not() {
+    let pieces = ["", "a", "\u{d7ff}", "\u{e000}", "\u{ffff}", "\u{10000}", "\u{10ffff}"];
+    let names: Vec<_> = pieces.iter().flat_map(|a| pieces.iter().map(move |b| format!("{a}{b}"))).collect();
+    let after = |name: &String, comes: &dyn Fn(&String, &String) -> bool| -> Vec<_> {
+        names.iter().filter(|other| comes(name, other)).cloned().collect()
+    };
+    for name in &names {
+        let bytes = after(name, &|name, other| other > name);
+        let utf16 = after(name, &|name, other| other.encode_utf16().gt(name.encode_utf16()));
+        assert_eq!(ListOrder::Utf16.goes_on_as_bytes_after(name), bytes == utf16, "{name:?}");
+        assert!(
+            ListOrder::Bytes.goes_on_as_bytes_after(name) && !ListOrder::None.goes_on_as_bytes_after(name)
+        );
+    }
+}

@@ -10,8 +10,7 @@
 //! Names here are cut between characters, and only at characters below U+E000, so that a cut separates the same names in a
 //! listing that goes by UTF-16.
 
-/// The last character that may stand in a cut.
-const LAST: char = '\u{d7ff}';
+use cabotage_core::ListOrder;
 
 /// The name at which to cut what lies between `told` and `through`; it belongs to the first part. `witness` is a name that
 /// lies before. `None` where no cut is known.
@@ -32,12 +31,7 @@ pub(super) fn cut(witness: &str, told: &str, through: Option<&str>) -> Option<St
         None => behind(half(told, len, seen))?,
     };
     let between = cut.as_str() > told && through.is_none_or(|through| cut.as_str() < through);
-    (between && is_in_both_orders(&cut)).then_some(cut)
-}
-
-/// Whether the same names come after it by bytes and by UTF-16.
-pub(super) fn is_in_both_orders(name: &str) -> bool {
-    name.chars().all(|c| c <= LAST)
+    (between && ListOrder::Utf16.goes_on_as_bytes_after(&cut)).then_some(cut)
 }
 
 /// How much is left to choose from: bytes that all names of the rest share. Fewer are wider.

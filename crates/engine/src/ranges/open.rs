@@ -9,7 +9,7 @@ use cabotage_core::{
 use futures::future::ready;
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 
-use super::{Division, MOST, Sources, choice, in_span};
+use super::{Division, MOST, Sources, in_span};
 use crate::join::{Inputs, Joined, Span};
 use crate::ledger::row_stream;
 use crate::order::{SpillOptions, in_byte_order};
@@ -99,12 +99,8 @@ impl Listing {
 
     /// Whether the store lists the same names after that one as the bytes of names tell.
     fn begins_at(&self, name: &str) -> bool {
-        let agreed = match self.store.capabilities().list_order {
-            ListOrder::Bytes => true,
-            ListOrder::Utf16 => choice::is_in_both_orders(name),
-            ListOrder::None => false,
-        };
-        agreed && self.takes(name)
+        let order = self.store.capabilities().list_order;
+        order.goes_on_as_bytes_after(name) && self.takes(name)
     }
 
     /// What lies under the prefix after that name, by the bytes of the names. Where the store can't begin there, what it lists
