@@ -210,6 +210,7 @@ mod tests {
         }
     }
 
+    #[cfg(any(feature = "s3", feature = "azure", feature = "local"))]
     #[test]
     fn what_is_told_goes_before_the_profile() {
         let profile = Rates { reads: Some(900), writes: Some(300), ..Rates::default() };
