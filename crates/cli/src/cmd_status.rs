@@ -99,7 +99,8 @@ impl<'a> Status<'a> {
             (now.listed, now.listed_bytes, "listing".to_owned())
         } else {
             let earlier = |run: &&RunRecord| {
-                run.id < self.run.id && matches!(run.kind, RunKind::Pass | RunKind::DryRun | RunKind::Cutover)
+                run.id < self.run.id
+                    && matches!(run.kind, RunKind::Pass | RunKind::DryRun | RunKind::Cutover | RunKind::Merge)
             };
             self.ledger.runs.iter().rev().filter(earlier).find_map(|run| {
                 let report = cmd_runs::report(run);
