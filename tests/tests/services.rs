@@ -3,6 +3,8 @@
 
 #[path = "services/five_lines.rs"]
 mod five_lines;
+#[path = "services/foreign.rs"]
+mod foreign;
 #[path = "services/named.rs"]
 mod named;
 #[path = "services/places.rs"]

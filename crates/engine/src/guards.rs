@@ -10,7 +10,12 @@ use crate::job::is_nested;
 use crate::{Event, Guards, Intent, Ledger, Observer, Side, remove_wholly};
 
 /// How probe objects' names begin, under the destination's prefix.
-const PROBE_NAME: &str = ".cabotage-probe-";
+pub(crate) const PROBE_NAME: &str = ".cabotage-probe-";
+
+/// Whether a name beneath the destination's prefix is that of a probe object.
+pub(crate) fn is_probe_name(name: &str) -> bool {
+    name.starts_with(PROBE_NAME)
+}
 
 /// Asks the destination, under random names of our own, and removes what it wrote. A name is in the ledger before, so that
 /// a run that dies here leaves nothing behind that the next wouldn't remove.
@@ -73,7 +78,7 @@ fn intent(name: &str) -> Intent {
 
 /// Whether an intent is that of a probe object.
 pub(crate) fn is_probe(intent: &Intent) -> bool {
-    intent.name.starts_with(PROBE_NAME) && intent.source_etag.is_none() && !intent.multipart
+    is_probe_name(&intent.name) && intent.source_etag.is_none() && !intent.multipart
 }
 
 /// Removes a probe object, which may not be there; false when it may be left.

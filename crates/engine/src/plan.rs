@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use cabotage_core::{Error, ErrorKind, Limits, Result};
+use cabotage_core::{Capabilities, Error, ErrorKind, Result};
 
 use crate::{DigestForm, Options};
 
@@ -55,7 +55,8 @@ const STEP: u64 = 1 << 20;
 ///
 /// # Errors
 /// `TooLarge` before a byte moves, naming the limit and what to do.
-pub(crate) fn plan(size: u64, limits: &Limits, options: &Options) -> Result<Plan> {
+pub(crate) fn plan(size: u64, destination: &Capabilities, options: &Options) -> Result<Plan> {
+    let limits = &destination.limits;
     let Options { part_threshold: threshold, memory, .. } = *options;
     let largest = options.largest_part.max(memory);
     let too_large = |message: String| Error::new(ErrorKind::TooLarge, message);
@@ -65,7 +66,19 @@ pub(crate) fn plan(size: u64, limits: &Limits, options: &Options) -> Result<Plan
             limits.object_max
         )));
     }
-    if size <= threshold.min(limits.single_max).min((memory / 2).max(1)) {
+    let at_once = limits.single_max.min((memory / 2).max(1));
+    if !destination.uploads && size > at_once {
+        let error = too_large(format!(
+            "the destination takes no uploads in parts, so all {size} bytes of the object have to be in memory at once"
+        ));
+        let fits = size <= limits.single_max;
+        return Err(if fits {
+            error.help(format!("give --memory {}MiB or more", (2 * size).div_ceil(STEP)))
+        } else {
+            error
+        });
+    }
+    if !destination.uploads || size <= threshold.min(at_once) {
         return Ok(Plan::Single);
     }
     let preferred = PREFERRED_PART.min((memory / 8).max(STEP));
@@ -88,13 +101,22 @@ pub(crate) fn plan(size: u64, limits: &Limits, options: &Options) -> Result<Plan
 
 #[cfg(test)]
 mod tests {
+    use cabotage_core::Limits;
+
     use super::*;
 
     const MIB: u64 = 1 << 20;
     const GIB: u64 = 1 << 30;
 
-    fn s3(parts_max: u32) -> Limits {
-        Limits { single_max: 5 * GIB, part_min: 5 * MIB, part_max: 5 * GIB, parts_max, object_max: 5 << 40 }
+    fn s3(parts_max: u32) -> Capabilities {
+        let limits = Limits {
+            single_max: 5 * GIB,
+            part_min: 5 * MIB,
+            part_max: 5 * GIB,
+            parts_max,
+            object_max: 5 << 40,
+        };
+        Capabilities { limits, uploads: true, ..Capabilities::default() }
     }
 
     fn options(memory: u64) -> Options {
@@ -114,6 +136,18 @@ mod tests {
             matches!(planned(40 * MIB, 10_000, 64 * MIB).unwrap(), Plan::Parts(_)),
             "more than half the budget"
         );
+    }
+
+    #[test]
+    fn a_destination_without_uploads_takes_what_memory_holds() {
+        let destination = Capabilities { uploads: false, ..s3(10_000) };
+        let planned = |size| plan(size, &destination, &options(256 * MIB));
+        assert_eq!(planned(65 * MIB).unwrap(), Plan::Single);
+        assert_eq!(planned(128 * MIB).unwrap(), Plan::Single);
+        let error = planned(128 * MIB + 1).unwrap_err().to_string();
+        assert!(error.contains("--memory 257MiB"), "{error}");
+        let error = planned(5 * GIB + 1).unwrap_err().to_string();
+        assert!(!error.contains("--memory"), "{error}");
     }
 
     #[test]
@@ -156,8 +190,9 @@ mod tests {
 
     #[test]
     fn parts_over_the_destinations_largest_are_refused() {
-        let limits = Limits { part_max: 100 * MIB, ..s3(1_000) };
-        let error = plan(200 * GIB, &limits, &options(16 * GIB)).unwrap_err();
+        let limits = Limits { part_max: 100 * MIB, ..s3(1_000).limits };
+        let destination = Capabilities { limits, ..s3(1_000) };
+        let error = plan(200 * GIB, &destination, &options(16 * GIB)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
         assert!(error.to_string().contains("at most 104857600 bytes a part"), "{error}");
     }

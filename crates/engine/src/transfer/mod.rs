@@ -109,8 +109,7 @@ async fn prepare_as(context: &Context, task: &Task, keys: Keys, source: ObjectIn
     if context.losses.refuses(&losses) {
         return Ok(Preparation::Refused(Box::new(source), losses));
     }
-    let limits = &context.destination.store.capabilities().limits;
-    let plan = plan(source.size, limits, &context.options)?;
+    let plan = plan(source.size, context.destination.store.capabilities(), &context.options)?;
     let options = write_options(context, to_send, &task.mode);
     let form = original_of.map_or_else(|| form(context, plan), |of| of.form);
     let prepared = Prepared {

@@ -37,8 +37,7 @@ fn is_worth_it(context: &Context, task: &Task) -> Result<bool> {
     if tells_all(context, &task.listed) || !context.reads_tell.load(Ordering::Relaxed) {
         return Ok(false);
     }
-    let limits = &context.destination.store.capabilities().limits;
-    let plan = plan(task.listed.size, limits, &context.options)?;
+    let plan = plan(task.listed.size, context.destination.store.capabilities(), &context.options)?;
     Ok(matches!(plan, Plan::Single))
 }
 

@@ -6,6 +6,7 @@ use cabotage_core::{Error, ErrorKind, Operation, Result, Timestamp, display_key}
 use rusqlite::{Connection, params};
 
 use super::check::refusal;
+use crate::guards::PROBE_NAME;
 use crate::ledger::error::Failure;
 use crate::ledger::{freeze, schema, sql};
 use crate::report_merged::Killed;
@@ -103,7 +104,9 @@ fn comes_of_whole(changes: &[LoggedChange]) -> bool {
 
 fn check_names(conn: &Connection, shard: &Shard, path: &Path) -> Result<()> {
     for table in NAMED {
-        let ends = conn.query_row(&format!("SELECT min(name), max(name) FROM {table}"), [], |row| {
+        // Of a probe that died nothing but its intent is left, in whichever shard's ledger.
+        let sql = format!("SELECT min(name), max(name) FROM {table} WHERE substr(name, 1, length(?1)) <> ?1");
+        let ends = conn.query_row(&sql, params![PROBE_NAME.as_bytes()], |row| {
             Ok([row.get::<_, Option<Vec<u8>>>(0)?, row.get(1)?])
         });
         let ends = ends.map_err(|e| Failure::of("reading the ledger", &e).at(path))?;

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::shard::NAMED;
 use super::*;
+use crate::guards::PROBE_NAME;
 use crate::ledger::tests::{intent, upload};
 use crate::ledger::{freeze, schema, sql};
 use crate::test_rows::row;
@@ -396,4 +397,14 @@ fn a_shard_with_two_ledgers_is_refused() {
     fail(&error, ErrorKind::InvalidConfig, "has two ledgers that differ");
     let missing = [there.path().join("none")];
     fail(&job.merge(&missing).unwrap_err(), ErrorKind::InvalidConfig, "--from");
+}
+
+/// Every shard asks the destination under a name of its own, which no plan knows.
+#[test]
+fn what_is_left_of_a_probe_keeps_nothing_from_being_merged() {
+    let dir = tempfile::tempdir().unwrap();
+    let job = shards_that_ran(&dir);
+    let probe = format!("{PROBE_NAME}0");
+    write(&job, &job.identity(&job.shards().unwrap()[2]), |conn| sql::put_intent(conn, &intent(&probe)));
+    job.merge(&[]).unwrap();
 }
