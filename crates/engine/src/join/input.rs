@@ -52,6 +52,44 @@ impl Limit {
     }
 }
 
+/// Hands on what a stream gives, in batches of what comes at once.
+///
+/// A stream that has nothing ready has a request under way, which may stand in a queue with others: for credentials, for its turn at a
+/// slow server. Those behind it wait until it is polled again. So it is polled on while the reader has no room.
+async fn forward<V: Named>(
+    entries: impl Stream<Item = Result<Entry<V>>>,
+    sender: mpsc::Sender<Vec<Result<Entry<V>>>>,
+    limit: Arc<Limit>,
+) {
+    let mut entries = std::pin::pin!(entries.fuse());
+    let mut batch = Vec::new();
+    while let Some(entry) = entries.next().await {
+        batch.push(entry);
+        let mut room = None;
+        while batch.len() < BATCH && room.is_none() {
+            tokio::select! {
+                biased;
+                next = entries.next() => match next {
+                    Some(entry) => batch.push(entry),
+                    None => break,
+                },
+                permit = sender.reserve() => room = Some(permit),
+            }
+        }
+        // Without room nothing is under way: the stream's last word was an entry, or its end.
+        let room = match room {
+            Some(room) => room,
+            None => sender.reserve().await,
+        };
+        let Ok(room) = room else { return };
+        let passed = limit.is_passed(&batch);
+        room.send(std::mem::take(&mut batch));
+        if passed {
+            return;
+        }
+    }
+}
+
 /// Read ahead by a task, with the first value that was not joined yet.
 pub(super) struct Input<V> {
     what: &'static str,
@@ -73,18 +111,7 @@ impl<V: Named + Send + 'static> Input<V> {
     ) -> Self {
         let (sender, batches) = mpsc::channel(AHEAD);
         let limit = Arc::clone(limit);
-        let task = tokio::spawn(
-            async move {
-                let mut chunks = std::pin::pin!(entries.ready_chunks(BATCH));
-                while let Some(chunk) = chunks.next().await {
-                    let passed = limit.is_passed(&chunk);
-                    if sender.send(chunk).await.is_err() || passed {
-                        return;
-                    }
-                }
-            }
-            .in_current_span(),
-        );
+        let task = tokio::spawn(forward(entries, sender, limit).in_current_span());
         let task = AbortOnDropHandle::new(task);
         Self { what, batches, ready: Vec::new().into_iter(), head: None, last: after, ended: false, task }
     }
@@ -138,5 +165,52 @@ impl<V: Named + Send + 'static> Input<V> {
     /// behind that.
     pub(super) fn is_exhausted(&self) -> bool {
         self.head.is_none() && self.ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::stream;
+    use tokio::sync::Mutex as Turns;
+
+    use super::*;
+
+    impl Named for String {
+        fn name(&self) -> &str {
+            self
+        }
+    }
+
+    /// The reader takes nothing until it had its turn, for which the listing's next request stands before it.
+    #[tokio::test]
+    async fn a_request_under_way_keeps_nobody_waiting_for_its_turn() {
+        let turns = Arc::new(Turns::new(()));
+        let others = Arc::clone(&turns);
+        let pages = stream::unfold(0, move |page| {
+            let turns = Arc::clone(&others);
+            async move {
+                let _turn = turns.lock().await;
+                tokio::task::yield_now().await;
+                let names = ["a", "b"].map(|name| Ok(Entry::Value(format!("{page:03}{name}"))));
+                (page < 100).then(|| (stream::iter(names), page + 1))
+            }
+        });
+        let (sender, mut batches) = mpsc::channel(1);
+        let task = tokio::spawn(forward(pages.flatten(), sender, Arc::new(Limit::new(None))));
+        let reading = async {
+            let mut names = 0;
+            loop {
+                for _ in 0..10 {
+                    drop(turns.lock().await);
+                    tokio::task::yield_now().await;
+                }
+                let Some(batch) = batches.recv().await else { return names };
+                names += batch.len();
+            }
+        };
+        assert_eq!(tokio::time::timeout(Duration::from_secs(60), reading).await.unwrap(), 200);
+        task.await.unwrap();
     }
 }
