@@ -144,7 +144,8 @@ fn held(path: &Path, lock: &mut File) -> Error {
         .help("wait until it has ended, or stop it; two can't move the same job")
 }
 
-fn failed(doing: &str, path: &Path, error: &std::io::Error) -> Error {
+/// A file that can't be read or written is the user's to mend; a full disk is told as such.
+pub(super) fn failed(doing: &str, path: &Path, error: &std::io::Error) -> Error {
     let kind = match error.kind() {
         std::io::ErrorKind::StorageFull => ErrorKind::NoSpace,
         _ => ErrorKind::InvalidConfig,

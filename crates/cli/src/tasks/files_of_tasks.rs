@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use cabotage_core::{Error, ErrorKind, Result};
+use cabotage_core::Result;
 
+use super::files::failed;
 use super::task::own_file;
 
 /// Makes the file, so that a place that can't be written is told at once, and removes what tasks have left there before.
@@ -13,7 +14,7 @@ use super::task::own_file;
 /// # Errors
 /// `InvalidConfig` when it can't be made.
 pub(crate) fn begin(what: &str, path: &Path, tasks: u32) -> Result<()> {
-    File::create(path).map_err(|error| failed(what, path, &error))?;
+    File::create(path).map_err(|error| failed(&format!("{what} can't be written"), path, &error))?;
     remove(path, tasks);
     Ok(())
 }
@@ -38,7 +39,7 @@ pub(crate) fn join(what: &str, path: &Path, tasks: u32, whole: bool) -> Result<(
         }
         file.sync_all()
     };
-    write().map_err(|error| failed(what, path, &error))?;
+    write().map_err(|error| failed(&format!("{what} can't be written"), path, &error))?;
     remove(path, tasks);
     Ok(())
 }
@@ -47,14 +48,6 @@ fn remove(path: &Path, tasks: u32) {
     for number in 1..=tasks {
         let _ = std::fs::remove_file(own_file(path, number));
     }
-}
-
-fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
-    let kind = match error.kind() {
-        io::ErrorKind::StorageFull => ErrorKind::NoSpace,
-        _ => ErrorKind::InvalidConfig,
-    };
-    Error::new(kind, format!("{what} can't be written: {error}")).about(path.to_string_lossy())
 }
 
 #[cfg(test)]
